@@ -1,0 +1,53 @@
+"""slth: an engine for the Strong Lottery Ticket Hypothesis.
+
+Three jobs: verify random fixed-size subset sum bounds, prune a frozen random network into a certified
+approximation of a target, draw density against overparameterisation. Public names load on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> module that owns it; tests/test_public_api.py pins this list
+_HOME = {
+    "solve": "slth.subset_sum.solve",
+    "solve_batch": "slth.subset_sum.batch",
+    "SubsetSumResult": "slth.subset_sum.result",
+    "BatchResult": "slth.subset_sum.result",
+    "Status": "slth.subset_sum.result",
+    "bound": "slth.theory.bounds",
+    "Network": "slth.networks.network",
+    "dense_network": "slth.networks.network",
+    "Domain": "slth.networks.domain",
+    "Source": "slth.networks.source",
+    "SourceLayer": "slth.networks.source",
+    "read_network": "slth.readers.arrays",
+    "prune": "slth.tickets.prune",
+    "Ticket": "slth.tickets.ticket",
+    "check": "slth.tickets.check",
+    "verify": "slth.experiments.verify",
+    "SlthError": "slth.errors",
+    "InvalidInput": "slth.errors",
+    "OutputExists": "slth.errors",
+    "CapacityExceeded": "slth.errors",
+    "SolverFailed": "slth.errors",
+    "WeightsUnreachable": "slth.errors",
+    "TicketDamaged": "slth.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'slth' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

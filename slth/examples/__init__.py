@@ -1,0 +1,1 @@
+"""The network and data that ship with the package."""

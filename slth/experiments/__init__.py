@@ -1,0 +1,1 @@
+"""Verification of statements about random subset sums by exact trials and honest intervals."""

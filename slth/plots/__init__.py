@@ -1,0 +1,1 @@
+"""From a table to axes: nothing is computed here."""

@@ -1,0 +1,1 @@
+"""From files and foreign models to networks."""

@@ -1,0 +1,1 @@
+"""Pages and pictures: the ticket report, the catalogue of figures, the reproduction."""

@@ -1,0 +1,1 @@
+"""Exact subset sum on real samples: problems, results, methods, one facade."""

@@ -1,0 +1,1 @@
+"""Slow, literal, independent versions of what slth computes; nothing here imports slth."""
