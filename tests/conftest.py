@@ -1,11 +1,23 @@
-"""Shared test setup: oracles on the path, a Hypothesis profile without deadlines (compilation would trip them)."""
+"""Shared test setup: a compile cache keyed on the sources, oracles on the path, Hypothesis without deadlines.
+
+numba's cache does not notice an edit in a function that another file's routine calls, so the cache folder's
+name holds a digest of all compiled sources; and of the regime, which the cache does not tell apart either.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
+import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+_SOURCES = sorted((Path(__file__).parents[1] / "slth" / "_jit").glob("*.py"))
+_KEY = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES))
+_KEY.update(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
+os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"slth-numba-{_KEY.hexdigest()[:16]}")
+
+from hypothesis import HealthCheck, settings  # noqa: E402  (numba may come in with it)
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -1,0 +1,62 @@
+"""The menu of commands. `nox -l` lists it, `nox` runs what CI runs; all in the environment that nox itself is in.
+
+The three regimes of compiled code: `boundscheck` finds writes out of range, `tests` is the truth, `nojit`
+runs the routines as plain Python and measures branch coverage.
+"""
+
+from __future__ import annotations
+
+import tempfile
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "tests", "boundscheck", "nojit", "notebooks"]
+nox.options.stop_on_first_error = True
+
+# What reaches compiled code; the other tests say nothing new in these regimes.
+COMPILED = ["tests/subset_sum", "tests/networks", "tests/tickets/test_tiny.py"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting and types."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole suite, compiled, slow tests included."""
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def boundscheck(session: nox.Session) -> None:
+    """Compiled with bounds checks: an index out of range raises instead of corrupting memory."""
+    env = {"NUMBA_BOUNDSCHECK": "1"}
+    session.run("python", "-m", "pytest", "-m", "not slow and not compiled", *COMPILED, *session.posargs, env=env)
+
+
+@nox.session
+def nojit(session: nox.Session) -> None:
+    """Plain Python with branch coverage: shows which branches the tests never take."""
+    env = {"NUMBA_DISABLE_JIT": "1"}
+    command = ["-m", "pytest", "-m", "not slow and not compiled", *COMPILED, *session.posargs]
+    session.run("python", "-m", "coverage", "run", "--include=slth/_jit/*,slth/subset_sum/*", *command, env=env)
+    session.run("python", "-m", "coverage", "report", "--skip-covered", "--show-missing")
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Execute the notebooks in their small mode, assertions included."""
+    env = {"SLTH_NOTEBOOKS": "small"}
+    session.run("python", "-m", "pytest", "-W", "default", "--nbmake", "notebooks", "-p", "no:doctest", env=env)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks with the incumbents in the same table. They report; they judge nothing."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as record:
+        session.run("python", "-m", "pytest", "benchmarks", f"--benchmark-json={record.name}", *session.posargs)

@@ -1,0 +1,320 @@
+"""`check`: re-derive everything a ticket claims from its files alone, and refuse it otherwise.
+
+This module sees the source's specification, the target, the masks and the claims. It does not import what
+arranged, pruned or solved: it regenerates the random weights, sums the kept products in exact integers,
+and proves the bounds anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slth._typing import BoolArray, FloatArray, IntArray
+from slth.errors import InvalidInput, SlthError, TicketDamaged
+from slth.networks.network import Network
+from slth.tickets.attack import exact_error
+from slth.tickets.certificate import Derivation, agreed, claimed, derive, equal_predictions
+from slth.tickets.layer import Assembled, TicketLayer
+from slth.tickets.scaling import scaled_weights
+from slth.tickets.storage import Contents, read_contents
+
+# A claim may exceed what is derived here by this much (another machine's rounding), never fall below it.
+_CLAIM_ROOM = 2.0**-20
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was re-derived from a ticket's files. `facts` says each thing in words."""
+
+    path: str
+    bound: float
+    budget: float
+    lower_estimate: float
+    density: float
+    overparameterization: float
+    predictions_proved: int
+    inputs_checked: int
+    facts: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {**self.__dict__, "facts": list(self.facts), "verdict": "verified"}
+
+
+def check(path: str | Path, target: Network | None = None) -> CheckReport:
+    """Verify a ticket folder: its manifest, then its mathematics.
+
+    Parameters
+    ----------
+    path : path of a ticket folder
+    target : Network, optional
+        The network the ticket should approximate. Default: the one stored with it.
+
+    Returns
+    -------
+    CheckReport
+
+    Raises
+    ------
+    TicketDamaged
+        A file was altered, or a claim does not follow from the files; `problems` lists each.
+    InvalidInput
+        `path` is no ticket folder.
+
+    Notes
+    -----
+    Verified: sha256 sums; every random weight regenerated; the kept products of each weight summed in
+    integers and equal to the stored network; exactly k edges per weight and half (k minus dead edges in the
+    paper's arrangement), from neurons that may serve it; each entry within its tolerance, compared as
+    rationals where floats are close; both bounds, the contributions, the lower estimate (evaluated exactly
+    at the stored input) and the proved predictions. Time O(parameters of the second sub-layers).
+    """
+    folder = Path(path)
+    contents = read_contents(folder)
+    try:
+        problems, found = _problems(contents)
+    except SlthError as error:
+        raise TicketDamaged(f"{folder}: {error}") from error
+    if target is not None and not _same_function(target, contents.target):
+        problems.append("the stored target is not the network given")
+    if problems or found is None:
+        raise TicketDamaged(f"{folder}: " + "; ".join(problems) + ".", tuple(problems))
+    construction, certificate = contents.construction, contents.certificate
+    kept = sum(layer.kept_first + layer.kept_second for layer in construction.layers)
+    weights = sum(layer.outputs * layer.inputs for layer in construction.layers)
+    facts = (
+        "manifest: every file has its sha256 sum",
+        f"source: {contents.source.parameters} weights specified by seed {contents.source.seed}, regenerated where kept",
+        f"masks: {kept} edges kept; {weights} weights recomputed in exact integers and equal to the stored network",
+        "subset sizes: each weight keeps what the arrangement allows, no edge serves the wrong sign",
+        "tolerances: every entry of every error matrix within its layer's tolerance",
+        f"certificate: sup of the l2 output error at most {certificate.bound!r}, at least {certificate.lower_estimate!r}",
+        f"predictions: {certificate.predictions_proved} of {certificate.inputs_checked} proved equal",
+    )
+    return CheckReport(
+        path=str(folder),
+        bound=certificate.bound,
+        budget=certificate.budget,
+        lower_estimate=certificate.lower_estimate,
+        density=kept / contents.source.parameters,
+        overparameterization=contents.source.parameters / contents.target.parameters,
+        predictions_proved=certificate.predictions_proved,
+        inputs_checked=certificate.inputs_checked,
+        facts=facts,
+    )
+
+
+def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
+    """Everything that does not follow from the files; the derivation when the parts fit together."""
+    problems = _shape_problems(contents)
+    if problems:
+        return problems, None
+    construction = contents.construction
+    found = derive(contents.source, contents.target, construction)
+    weights = scaled_weights(contents.target.dense_chain(), [layer.scale_exponent for layer in construction.layers])
+    for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
+        first = contents.source.matched(index)
+        problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
+        problems += _size_problems(layer, own, weights[index], first, construction.arrangement)
+        problems += _tolerance_problems(layer, own, weights[index])
+    return problems + _claim_problems(contents, found), found
+
+
+def _shape_problems(contents: Contents) -> list[str]:
+    problems = []
+    construction = contents.construction
+    chain = contents.target.dense_chain()
+    if construction.domain.size != chain[0].weight.shape[1]:
+        return [f"the domain has {construction.domain.size} coordinates, the target {chain[0].weight.shape[1]} inputs"]
+    if construction.arrangement not in ("sign-matched", "paper"):
+        problems.append(f"unknown arrangement {construction.arrangement!r}")
+    if construction.budget not in ("frobenius", "theorem"):
+        problems.append(f"unknown budget counting {construction.budget!r}")
+    for index, (layer, dense) in enumerate(zip(construction.layers, chain, strict=True)):
+        shape = (layer.outputs, layer.inputs)
+        if (dense.weight.shape[0], dense.weight.shape[1] + layer.biased) != shape:
+            problems.append(f"layer {layer.name!r}: target and masks differ in shape")
+        if contents.positive[index].shape != shape:
+            problems.append(f"layer {layer.name!r}: stored network and masks differ in shape")
+        negative = contents.negative[index]
+        if negative is not None and negative.shape != shape:
+            problems.append(f"layer {layer.name!r}: stored negative half and masks differ in shape")
+        if layer.signed != (index == 0 and not construction.domain.nonnegative):
+            problems.append(f"layer {layer.name!r}: `signed` does not follow from the domain")
+        if layer.relu != (index + 1 < len(chain)):
+            problems.append(f"layer {layer.name!r}: `relu` does not follow from the target")
+    return problems
+
+
+def _value_problems(
+    layer: TicketLayer, own: Assembled, positive: FloatArray, negative: FloatArray | None
+) -> list[str]:
+    """The stored network must be, bit for bit, what the kept edges compute."""
+    problems = []
+    for half, derived, stored in (("positive", own.positive, positive), ("negative", own.negative, negative)):
+        if stored is None:
+            continue
+        differs = derived != stored
+        if differs.any():
+            i, j = _first(differs)
+            problems.append(
+                f"layer {layer.name!r}, output {i}, input {j}, {half} half: the kept edges sum to "
+                f"{float(derived[i, j])!r}, the stored network says {float(stored[i, j])!r} "
+                f"({int(differs.sum())} such weight(s))"
+            )
+    return problems
+
+
+def _size_problems(
+    layer: TicketLayer, own: Assembled, weight: FloatArray, first: IntArray, arrangement: str
+) -> list[str]:
+    """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none."""
+    problems = []
+    if own.on_dead:
+        problems.append(f"layer {layer.name!r}: {own.on_dead} edge(s) kept from neurons whose incoming weight is zero")
+    served = np.zeros((2, layer.inputs), dtype=np.bool_)
+    served[0] = True
+    served[1] = layer.signed
+    if layer.biased:
+        served[1, -1] = False
+    for half, kept in enumerate((own.kept_positive, own.kept_negative)):
+        wanted = np.where(weight != 0.0, layer.k, 0) * served[half]
+        spare = np.zeros(layer.inputs, dtype=np.int64)
+        if arrangement == "paper":
+            spare = _dead(first, half, served)
+            foreign = _foreign_edges(layer, first, half, served)
+            if foreign:
+                problems.append(f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies")
+        wrong = (kept > wanted) | (kept < np.maximum(0, wanted - spare[None]))
+        if wrong.any():
+            i, j = _first(wrong)
+            problems.append(
+                f"layer {layer.name!r}, output {i}, input {j}, {('positive', 'negative')[half]} half: "
+                f"{kept[i, j]} edges kept, k = {wanted[i, j]} ({int(wrong.sum())} such weight(s))"
+            )
+    return problems
+
+
+def _group(first: IntArray, half: int, served: BoolArray) -> BoolArray:
+    """(D, N): copies that the paper's arrangement gives to a half, decided before any sign is seen."""
+    copies = np.arange(first.shape[1])
+    middle = np.where(served[1], first.shape[1] // 2, first.shape[1])[:, None]
+    return (copies < middle) if half == 0 else (copies >= middle)
+
+
+def _dead(first: IntArray, half: int, served: BoolArray) -> IntArray:
+    """(D,): zeros in the sample of a half, from neurons of its group with the wrong sign."""
+    group = _group(first, half, served)
+    live = group & (first > 0 if half == 0 else first < 0)
+    return (group.sum(axis=1) - live.sum(axis=1)).astype(np.int64)
+
+
+def _foreign_edges(layer: TicketLayer, first: IntArray, half: int, served: BoolArray) -> int:
+    """Neurons in use that serve a half by their sign without belonging to its group."""
+    serves = first > 0 if half == 0 else first < 0
+    return int((layer.neurons() & serves & ~_group(first, half, served)).sum())
+
+
+def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) -> list[str]:
+    """Every entry within tolerance; where the float difference is too close to call, compare rationals."""
+    problems = []
+    halves = [("positive", own.positive, weight)]
+    if layer.signed:
+        negated = -weight
+        if layer.biased:
+            negated = negated.copy()
+            negated[:, -1] = 0.0
+        halves.append(("negative", own.negative, negated))
+    for half, value, wanted in halves:
+        error = np.abs(value - wanted)
+        wrong = error > layer.tolerance * (1 + 2.0**-50)
+        for i, j in zip(*np.nonzero(~wrong & (error >= layer.tolerance * (1 - 2.0**-50))), strict=True):
+            exact = abs(Fraction(float(value[i, j])) - Fraction(float(wanted[i, j])))
+            wrong[i, j] = exact > Fraction(layer.tolerance)
+        if wrong.any():
+            i, j = _first(wrong)
+            problems.append(
+                f"layer {layer.name!r}, output {i}, input {j}, {half} half: error {float(error[i, j])!r} exceeds the "
+                f"tolerance {layer.tolerance!r} ({int(wrong.sum())} such weight(s))"
+            )
+    return problems
+
+
+def _claim_problems(contents: Contents, found: Derivation) -> list[str]:
+    """The certificate's numbers against those derived here."""
+    construction, stated = contents.construction, contents.certificate
+    problems = []
+    bound = min(found.a_posteriori, found.budget)
+    claims = [
+        ("bound", stated.bound, bound),
+        ("a_posteriori", stated.a_posteriori, found.a_posteriori),
+        ("budget", stated.budget, found.budget),
+    ]
+    claims += [
+        (f"contributions[{index}]", *pair)
+        for index, pair in enumerate(zip(stated.contributions, found.contributions, strict=True))
+    ]
+    for name, said, derived in claims:
+        if not derived <= said <= claimed(derived) * (1 + _CLAIM_ROOM):
+            problems.append(f"certificate: `{name}` says {said!r}, the files give {derived!r}")
+    if stated.bound > construction.eps:
+        problems.append(f"certificate: the bound {stated.bound!r} exceeds eps = {construction.eps!r}")
+    for name, said_all, derived_all in (
+        ("largest_errors", stated.largest_errors, found.largest_errors),
+        ("rms_errors", stated.rms_errors, found.rms_errors),
+    ):
+        if said_all != derived_all:
+            problems.append(f"certificate: `{name}` says {said_all}, the files give {derived_all}")
+    if stated.worst_input.shape != (construction.domain.size,) or not construction.domain.contains(stated.worst_input):
+        problems.append("certificate: `worst_input` does not lie in the domain")
+    else:
+        lower = exact_error(found.pairs, stated.worst_input, construction.output_scale_exponent)
+        if lower != stated.lower_estimate:
+            problems.append(f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}")
+    return problems + _prediction_problems(contents, found)
+
+
+def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
+    stated, inputs = contents.certificate, contents.inputs
+    if inputs is None:
+        if stated.inputs_checked or stated.predictions_proved or stated.predictions_equal:
+            return ["certificate: claims predictions without inputs.npz"]
+        return []
+    if not np.isfinite(inputs).all() or not np.all(contents.construction.domain.contains(inputs)):
+        return ["inputs.npz: some input lies outside the domain"]
+    problems = []
+    proved = agreed(found, contents.construction, inputs, stated.bound).count
+    for name, said, derived in (
+        ("inputs_checked", stated.inputs_checked, len(inputs)),
+        ("predictions_proved", stated.predictions_proved, proved),
+        ("predictions_equal", stated.predictions_equal, equal_predictions(found, inputs)),
+    ):
+        if said != derived:
+            problems.append(f"certificate: `{name}` says {said}, the files give {derived}")
+    return problems
+
+
+def _same_function(given: Network, stored: Network) -> bool:
+    """Whether two chains have the same weights and biases, whatever their nodes are called."""
+    try:
+        left, right = given.dense_chain(), stored.dense_chain()
+    except InvalidInput:
+        return False
+    if len(left) != len(right):
+        return False
+    for one, other in zip(left, right, strict=True):
+        if not np.array_equal(one.weight, other.weight) or (one.bias is None) != (other.bias is None):
+            return False
+        if one.bias is not None and other.bias is not None and not np.array_equal(one.bias, other.bias):
+            return False
+    return True
+
+
+def _first(bad: BoolArray) -> tuple[int, int]:
+    i, j = np.argwhere(bad)[0]
+    return int(i), int(j)

@@ -1,0 +1,159 @@
+"""What a ticket says of itself: how it was built (Construction) and what is claimed of it (Certificate).
+
+Both are plain values with a strict JSON form. Numbers are written as JSON numbers in Python's shortest
+form, which reads back bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from slth._typing import FloatArray
+from slth.errors import InvalidInput
+from slth.networks.domain import Domain
+from slth.tickets.layer import TicketLayer
+
+FORMAT = "slth-certificate/1"
+_LAYER_KEYS = {
+    "name": str,
+    "outputs": int,
+    "inputs": int,
+    "copies": int,
+    "biased": bool,
+    "signed": bool,
+    "relu": bool,
+    "scale_exponent": int,
+    "k": int,
+    "tolerance": float,
+}
+
+
+@dataclass(frozen=True)
+class Construction:
+    """How a ticket was built: everything but the random weights and the target."""
+
+    eps: float
+    arrangement: str
+    search: str
+    budget: str
+    domain: Domain
+    layers: tuple[TicketLayer, ...]
+
+    @property
+    def output_scale_exponent(self) -> int:
+        """The output is multiplied by two to this power, outside the source."""
+        return sum(layer.scale_exponent for layer in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form without the masks."""
+        return {
+            "eps": self.eps,
+            "arrangement": self.arrangement,
+            "search": self.search,
+            "budget": self.budget,
+            "domain": self.domain.to_json(),
+            "layers": [{key: getattr(layer, key) for key in _LAYER_KEYS} for layer in self.layers],
+        }
+
+    @classmethod
+    def from_json(cls, record: Any, packed: list[Any]) -> Construction:
+        """Read `to_json`'s form; `packed` holds the kept edges of each layer. Raises InvalidInput."""
+        expect(record, {"eps": float, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list})
+        if len(record["layers"]) != len(packed):
+            raise InvalidInput(f"`layers` must match the {len(packed)} stored masks; got {len(record['layers'])}.")
+        layers = []
+        for item, edges in zip(record["layers"], packed, strict=True):
+            expect(item, _LAYER_KEYS)
+            layer = TicketLayer(packed=edges, **item)
+            wanted = (layer.outputs, layer.inputs, -(-layer.copies // 8))
+            if edges.shape != wanted:
+                raise InvalidInput(f"layer {layer.name!r}: its mask must have shape {wanted}; got {edges.shape}.")
+            spare = -layer.copies % 8
+            if spare and (edges[:, :, -1] >> (8 - spare)).any():
+                raise InvalidInput(f"layer {layer.name!r}: its mask has bits beyond its {layer.copies} copies.")
+            if abs(layer.scale_exponent) > 1000 or layer.k < 1 or not layer.tolerance > 0:
+                raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
+            layers.append(layer)
+        rest = {key: record[key] for key in ("eps", "arrangement", "search", "budget")}
+        return cls(domain=Domain.from_json(record["domain"]), layers=tuple(layers), **rest)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is claimed, in the target's own units, of sup over the domain of ||ticket(x) - target(x)||_2.
+
+    Attributes
+    ----------
+    bound : float
+        Proved upper bound: the smaller of `a_posteriori` and `budget`.
+    a_posteriori : float
+        Bound from the actual error matrices.
+    budget : float
+        Bound from the tolerances alone.
+    contributions : tuple of float
+        What each layer's own error adds to `a_posteriori`.
+    lower_estimate : float
+        Error at `worst_input`, evaluated exactly and rounded down: a proved lower bound.
+    worst_input : float64 (d,)
+        The worst input that projected gradient search and the given data found.
+    largest_errors, rms_errors : tuple of float
+        Per layer, of the entries of the error matrices, in scaled units.
+    inputs_checked, predictions_proved, predictions_equal : int
+        Given inputs; those whose prediction is proved equal by the bound; those with equal float64 argmax.
+    """
+
+    bound: float
+    a_posteriori: float
+    budget: float
+    contributions: tuple[float, ...]
+    lower_estimate: float
+    worst_input: FloatArray
+    largest_errors: tuple[float, ...]
+    rms_errors: tuple[float, ...]
+    inputs_checked: int
+    predictions_proved: int
+    predictions_equal: int
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        record: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            record[field.name] = list(map(float, value)) if isinstance(value, (tuple, np.ndarray)) else value
+        return {"norm": "l2", **record}
+
+    @classmethod
+    def from_json(cls, record: Any, layers: int) -> Certificate:
+        """Read `to_json`'s form for a ticket of that many layers. Raises InvalidInput."""
+        lists = ("contributions", "worst_input", "largest_errors", "rms_errors")
+        counts = ("inputs_checked", "predictions_proved", "predictions_equal")
+        numbers = ("bound", "a_posteriori", "budget", "lower_estimate")
+        expect(record, {"norm": str, **dict.fromkeys(lists, list), **dict.fromkeys(counts, int), **dict.fromkeys(numbers, float)})
+        if record["norm"] != "l2":
+            raise InvalidInput(f"`norm` must be 'l2'; got {record['norm']!r}.")
+        for name in lists:
+            if not all(type(value) is float for value in record[name]):
+                raise InvalidInput(f"`{name}` must be a list of numbers.")
+            if name != "worst_input" and len(record[name]) != layers:
+                raise InvalidInput(f"`{name}` must have one number per layer ({layers}); got {len(record[name])}.")
+        values = {key: value for key, value in record.items() if key != "norm"}
+        values.update({name: tuple(record[name]) for name in lists})
+        worst = np.array(record["worst_input"], dtype=np.float64)
+        worst.setflags(write=False)
+        return cls(**{**values, "worst_input": worst})
+
+
+def expect(record: Any, keys: dict[str, type]) -> None:
+    """Require exactly these keys with exactly these types and finite floats; raise InvalidInput otherwise."""
+    if not isinstance(record, dict) or set(record) != set(keys):
+        got = sorted(record) if isinstance(record, dict) else type(record).__name__
+        raise InvalidInput(f"the record must have exactly the keys {sorted(keys)}; got {got}.")
+    for key, kind in keys.items():
+        if type(record[key]) is not kind:
+            raise InvalidInput(f"`{key}` must be of type {kind.__name__}; got {type(record[key]).__name__}.")
+        if kind is float and not math.isfinite(record[key]):
+            raise InvalidInput(f"`{key}` must be finite.")

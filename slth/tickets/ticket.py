@@ -1,0 +1,219 @@
+"""`Ticket`: a source and the edges of it that are kept, with the record of its making and its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slth._typing import BoolArray, FloatArray
+from slth.errors import InvalidInput
+from slth.networks.network import Input, Linear, Network, Node, ReLU
+from slth.networks.source import Source
+from slth.tickets.layer import Assembled, TicketLayer, assemble
+from slth.tickets.record import Certificate, Construction
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A subnetwork of a frozen random source that approximates `target`, and the proof of it.
+
+    Made by `slth.prune` or read by `Ticket.load`; never changed. Masks are derived from the packed edges
+    on demand.
+    """
+
+    source: Source
+    target: Network
+    construction: Construction
+    certificate: Certificate
+    inputs: FloatArray | None = None
+
+    @property
+    def layers(self) -> tuple[TicketLayer, ...]:
+        """The kept edges, one record per target layer."""
+        return self.construction.layers
+
+    @property
+    def parameters(self) -> int:
+        """m: parameters of the source, auxiliary layers and edges from the constant input included."""
+        return self.source.parameters
+
+    @property
+    def target_parameters(self) -> int:
+        """m_t: weights and biases of the target."""
+        return self.target.parameters
+
+    @property
+    def overparameterization(self) -> float:
+        """m / m_t."""
+        return self.parameters / self.target_parameters
+
+    @property
+    def kept(self) -> int:
+        """Edges kept in both sub-layers of all layers."""
+        return sum(layer.kept_first + layer.kept_second for layer in self.layers)
+
+    @property
+    def density(self) -> float:
+        """gamma: kept / total."""
+        return self.kept / self.parameters
+
+    @property
+    def sparsity(self) -> float:
+        """1 - density."""
+        return 1.0 - self.density
+
+    @property
+    def paper_density(self) -> float:
+        """The paper's count, with multiplicity: one first edge per second edge, an upper bound of `density`."""
+        return 2 * sum(layer.kept_second for layer in self.layers) / self.parameters
+
+    @property
+    def dead_edges(self) -> int:
+        """Chosen edges that carry nothing (wrong-sign first weight), pruned; zero when sign-matched."""
+        chosen = 0
+        for layer, pair in zip(self.layers, self.target.dense_chain(), strict=True):
+            weight = pair.weight if pair.bias is None else np.hstack((pair.weight, pair.bias[:, None]))
+            halves = np.full(weight.shape, 2 if layer.signed else 1)
+            if layer.biased:
+                halves[:, -1] = 1
+            chosen += layer.k * int(halves[weight != 0.0].sum())
+        return chosen - sum(layer.kept_second for layer in self.layers)
+
+    def assembled(self, index: int) -> Assembled:
+        """What the kept edges of layer `index` compute, regenerated from the source."""
+        return assemble(self.source, index, self.layers[index])
+
+    def network(self) -> Network:
+        """The function that the ticket computes, as a network in the target's own units, exact.
+
+        A layer whose inputs may be negative is written as x -> [max(x, 0), max(-x, 0)] before its matrix.
+        """
+        nodes: list[Node] = [Input("input", self.construction.domain.size)]
+        total = 0
+        for index, layer in enumerate(self.layers):
+            own = self.assembled(index)
+            total += layer.scale_exponent
+            width = layer.inputs - layer.biased
+            matrix = np.ldexp(own.positive[:, :width], layer.scale_exponent)
+            if layer.signed:
+                eye = np.eye(width)
+                nodes.append(_dense(f"{layer.name}.split", nodes[-1].name, np.vstack((eye, -eye)), None))
+                nodes.append(ReLU(f"{layer.name}.halves", nodes[-1].name))
+                matrix = np.hstack((matrix, np.ldexp(own.negative[:, :width], layer.scale_exponent)))
+            bias = np.ldexp(own.positive[:, -1], total) if layer.biased else None
+            nodes.append(_dense(layer.name, nodes[-1].name, matrix, bias))
+            if layer.relu:
+                nodes.append(ReLU(f"{layer.name}.relu", nodes[-1].name))
+        return Network(tuple(nodes), nodes[-1].name)
+
+    @property
+    def mask_names(self) -> tuple[str, ...]:
+        """Names that `mask` accepts."""
+        return tuple(f"{layer.name}.{part}" for layer in self.layers for part in ("first", "second"))
+
+    def mask(self, name: str) -> BoolArray:
+        """Pruning mask of one sub-layer, True = kept.
+
+        name : "<layer>.first", shape (D * N, D), or "<layer>.second", shape (d', D * N); hidden neuron
+        (j, c) is row or column j * N + c. Raises InvalidInput for another name.
+        """
+        layer, part = self._find(name)
+        if part == "second":
+            return layer.edges().reshape(layer.outputs, layer.inputs * layer.copies)
+        mask = np.zeros((layer.inputs, layer.copies, layer.inputs), dtype=np.bool_)
+        every = np.arange(layer.inputs)
+        mask[every, :, every] = layer.neurons()
+        return mask.reshape(layer.inputs * layer.copies, layer.inputs)
+
+    def mask_csr(self, name: str) -> csr_array:
+        """`mask(name)` as a SciPy sparse array of booleans, never dense in memory for a first sub-layer."""
+        from scipy.sparse import csr_array
+
+        layer, part = self._find(name)
+        if part == "second":
+            return csr_array(self.mask(name))
+        rows = np.flatnonzero(layer.neurons().ravel())
+        shape = (layer.inputs * layer.copies, layer.inputs)
+        return csr_array((np.ones(rows.size, dtype=np.bool_), (rows, rows // layer.copies)), shape=shape)
+
+    def _find(self, name: str) -> tuple[TicketLayer, str]:
+        for layer in self.layers:
+            for part in ("first", "second"):
+                if name == f"{layer.name}.{part}":
+                    return layer, part
+        raise InvalidInput(f"`name` must be one of {', '.join(self.mask_names)}; got {name!r}.")
+
+    def summary(self) -> dict[str, Any]:
+        """The facts that pages, tables and ``--json`` show, JSON-ready."""
+        layers = []
+        for index, layer in enumerate(self.layers):
+            own = self.assembled(index)
+            live = own.live_positive if not layer.signed else np.minimum(own.live_positive, own.live_negative)
+            layers.append(
+                {
+                    "name": layer.name,
+                    "inputs": layer.inputs,
+                    "outputs": layer.outputs,
+                    "copies": layer.copies,
+                    "k": layer.k,
+                    "scale_exponent": layer.scale_exponent,
+                    "tolerance": layer.tolerance,
+                    "largest_error": self.certificate.largest_errors[index],
+                    "rms_error": self.certificate.rms_errors[index],
+                    "kept_first": layer.kept_first,
+                    "kept_second": layer.kept_second,
+                    "live_min": int(live.min()),
+                    "live_max": int(live.max()),
+                }
+            )
+        certificate = self.certificate.to_json()
+        certificate.pop("worst_input")
+        return {
+            "m": self.parameters,
+            "m_t": self.target_parameters,
+            "overparameterization": self.overparameterization,
+            "kept": self.kept,
+            "density": self.density,
+            "sparsity": self.sparsity,
+            "paper_density": self.paper_density,
+            "dead_edges": self.dead_edges,
+            "arrangement": self.construction.arrangement,
+            "search": self.construction.search,
+            "budget_counting": self.construction.budget,
+            "domain": self.construction.domain.to_json(),
+            "eps": self.construction.eps,
+            "seed": self.source.seed,
+            "law": self.source.law,
+            "output_scale_exponent": self.construction.output_scale_exponent,
+            "layers": layers,
+            "certificate": certificate,
+        }
+
+    def save(self, path: str | Path, page: str | None = None) -> None:
+        """Write the ticket as a new folder at `path`; see `slth.tickets.storage` for its files.
+
+        page : text of ``report.html``, if there is one. Raises OutputExists when `path` exists.
+        """
+        from slth.tickets.storage import save_ticket
+
+        save_ticket(self, Path(path), page)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Ticket:
+        """Read a ticket folder. Its manifest is verified; its mathematics only by `slth.check`.
+
+        Raises TicketDamaged when a file is missing, extra, altered or malformed.
+        """
+        from slth.tickets.storage import load_ticket
+
+        return load_ticket(Path(path))
+
+
+def _dense(name: str, source: str, matrix: FloatArray, bias: FloatArray | None) -> Linear:
+    return Linear(name, source, coefficients=matrix[:, :, None], basis=np.ones((1, 1, 1)), bias=bias)

@@ -1,0 +1,75 @@
+"""The public names, pinned: a change here is a change of the interface and belongs in the changelog."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+import slth
+
+PUBLIC = [
+    "BatchResult",
+    "CapacityExceeded",
+    "Domain",
+    "InvalidInput",
+    "Network",
+    "OutputExists",
+    "SlthError",
+    "SolverFailed",
+    "Source",
+    "SourceLayer",
+    "Status",
+    "SubsetSumResult",
+    "Ticket",
+    "TicketDamaged",
+    "WeightsUnreachable",
+    "__version__",
+    "bound",
+    "check",
+    "dense_network",
+    "prune",
+    "read_network",
+    "solve",
+    "solve_batch",
+    "verify",
+]
+
+
+def test_public_names_are_pinned() -> None:
+    assert sorted(slth.__all__) == PUBLIC
+    assert dir(slth) == slth.__all__
+
+
+def test_every_public_name_resolves_to_its_own_name() -> None:
+    for name in PUBLIC:
+        value = getattr(slth, name)
+        if name != "__version__":
+            assert value.__name__ == name
+            assert value.__module__.startswith("slth.")
+            assert value.__doc__
+
+
+def test_unknown_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = slth.no_such_name
+
+
+@pytest.mark.parametrize("name", ["solve", "solve_batch", "prune", "check", "verify", "dense_network"])
+def test_documented_parameters_equal_the_signature(name: str) -> None:
+    """Parameters documented in numpydoc form are those of the signature, in its order."""
+    function = getattr(slth, name)
+    text = inspect.getdoc(function) or ""
+    section = re.search(r"Parameters\n-+\n(.*?)\n\n[A-Z][a-z]+\n-+\n", text + "\n\nEnd\n---\n", re.S)
+    assert section is not None
+    documented = []
+    for line in section.group(1).splitlines():
+        if line and not line.startswith(" ") and ":" in line:
+            documented += [part.strip(" *") for part in line.split(":")[0].split(",")]
+    assert documented == list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", ["solve", "solve_batch", "prune", "check", "verify", "dense_network"])
+def test_docstrings_say_what_is_raised(name: str) -> None:
+    assert "Raises\n------" in (inspect.getdoc(getattr(slth, name)) or "")
