@@ -1,0 +1,145 @@
+"""How the command line reads its arguments: samples, subset sizes, domains, seeds."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slth._typing import FloatArray
+from slth._validate import as_floats, as_integer, as_real
+from slth.errors import InvalidInput
+
+MAX_FILE_BYTES = 1 << 30
+
+
+def parse_k(text: str) -> int | tuple[int, int] | None:
+    """Read a subset size: "5" exactly, "3:7" a range with both ends, "any"."""
+    if text == "any":
+        return None
+    parts = text.split(":")
+    try:
+        numbers = [int(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        return numbers[0]
+    if len(numbers) == 2:
+        return numbers[0], numbers[1]
+    raise InvalidInput(f"`-k` must be a size like 5, a range like 3:7, or any; got {text!r}.")
+
+
+def read_samples(arguments: tuple[str, ...]) -> FloatArray:
+    """Samples from numbers on the command line, from one file (.npy .npz .txt .csv), or from stdin ("-")."""
+    if len(arguments) == 1 and not _is_number(arguments[0]):
+        if arguments[0] == "-":
+            values = _parse_text(sys.stdin.read(), "stdin")
+        else:
+            values = _read_file(Path(arguments[0]))
+    else:
+        values = np.array([_number(text, f"argument {place + 1}") for place, text in enumerate(arguments)])
+    samples = as_floats(values, "samples", ndim=1)
+    if not samples.size:
+        raise InvalidInput("`samples` must hold at least one number; got none. Give numbers, a file, or - for stdin.")
+    return samples
+
+
+def parse_domain(text: str, size: int) -> Any:
+    """Read a domain: "box:LOW:HIGH", "ball:RADIUS", or a .json file in the form that tickets store."""
+    from slth.networks.domain import Domain
+
+    kind, _, rest = text.partition(":")
+    if kind == "box":
+        ends = rest.split(":")
+        if len(ends) == 2 and all(_is_number(end) for end in ends):
+            return Domain.box(float(ends[0]), float(ends[1]), size=size)
+    elif kind == "ball":
+        if _is_number(rest):
+            return Domain.ball(as_real(float(rest), "radius", low=0.0), size=size)
+    elif Path(text).suffix == ".json":
+        return Domain.from_json(read_json(Path(text)))
+    raise InvalidInput(f"`--domain` must be box:LOW:HIGH, ball:RADIUS or a .json file; got {text!r}.")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file of bounded size."""
+    import json
+
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidInput(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"cannot read {path} as JSON: {_why(error)}.") from None
+
+
+def choose_seed(seed: int | None, bits: int = 64) -> tuple[int, bool]:
+    """The seed to use, and whether it was drawn here (then the command prints it)."""
+    if seed is None:
+        return secrets.randbits(bits), True
+    return as_integer(seed, "seed", low=0, high=2**128 - 1), False
+
+
+def _read_file(path: Path) -> FloatArray:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidInput(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        if path.suffix == ".npz":
+            return _read_npz(path)
+        if path.suffix in (".txt", ".csv", ""):
+            return _parse_text(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"cannot read samples from {path}: {_why(error)}.") from None
+    raise InvalidInput(f"`samples` must be numbers, -, or a .npy, .npz, .txt or .csv file; got {str(path)!r}.")
+
+
+def _read_npz(path: Path) -> FloatArray:
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
+            raise InvalidInput(f"{path} unpacks to more than {MAX_FILE_BYTES} bytes.")
+    with np.load(path, allow_pickle=False) as arrays:
+        names = arrays.files
+        if "samples" in names:
+            return np.asarray(arrays["samples"])
+        if len(names) == 1:
+            return np.asarray(arrays[names[0]])
+    raise InvalidInput(f"{path} must hold one array, or one named samples; it holds {', '.join(names) or 'none'}.")
+
+
+def _parse_text(text: str, place: str) -> FloatArray:
+    numbers: list[float] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.split("#", 1)[0].replace(",", " ").replace(";", " ")
+        numbers += [_number(word, f"line {number} of {place}") for word in content.split()]
+    return np.array(numbers, dtype=np.float64)
+
+
+def _number(text: str, place: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(f"`samples` must be numbers; got {text!r} ({place}).") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,180 @@
+"""`slth prune`: a target network in, a certified ticket of a random network out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from slth.cli.inputs import choose_seed, parse_domain
+from slth.cli.output import COMMON, Common, density_text, print_json, print_pairs, print_table, progress_bar, say
+from slth.errors import InvalidInput, WeightsUnreachable
+
+if TYPE_CHECKING:
+    from slth.tickets.ticket import Ticket
+
+SHOWN_FAILURES = 20
+
+
+def command(
+    target: str,
+    *,
+    out: Path,
+    eps: float,
+    domain: str | None = None,
+    density: float = 0.35,
+    k: Annotated[list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True)] = None,
+    copies: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
+    arrangement: Literal["sign-matched", "paper"] = "sign-matched",
+    search: Literal["within", "closest"] = "within",
+    budget: Literal["frobenius", "theorem"] = "frobenius",
+    seed: int | None = None,
+    inputs: Path | None = None,
+    threads: int | None = None,
+    common: Common = COMMON,
+) -> int:
+    """Find a subnetwork of a random network that is within eps of a target on a whole domain of inputs.
+
+    Writes a folder with the masks, the source, the certificate and a page. Exit code 1: some weight cannot
+    be reached on this source; the table says which, and nothing is written.
+
+    Example: slth prune digits --out ticket --eps 0.05 --seed 1
+
+    Parameters
+    ----------
+    target
+        A .npz file with weight_1, bias_1, weight_2, ..., or digits for the example that is shipped.
+    out
+        Folder to write; must not exist.
+    eps
+        Largest l2 error of the output over the domain.
+    domain
+        box:LOW:HIGH, ball:RADIUS, or a .json file. Needed unless the target is digits (the box [0, 1]).
+    density
+        k / n aimed at in each subset sum, where k is not given.
+    k
+        Kept edges per weight, one value or one per layer. Default: from the density.
+    copies
+        Random neurons per input, one value or one per layer. Default: as few as are predicted to do.
+    arrangement
+        Which random neurons may serve which sign.
+    search
+        Any subset within the tolerance, or the closest (slower, smaller error).
+    budget
+        How eps is divided among weights.
+    seed
+        Of the random network. Default: drawn and printed.
+    inputs
+        .npz or .npy file of inputs (N, d) on which to prove equal predictions. Default for digits: its images.
+    threads
+        Default: all cores; changes no result.
+    """
+    from slth.readers.arrays import read_inputs, read_network
+    from slth.reports.outputs import refuse_existing
+    from slth.reports.ticket_page import ticket_page
+    from slth.tickets.prune import prune
+
+    refuse_existing(out)
+    data: Any = None
+    if target == "digits":
+        from slth.examples.digits import digits
+
+        example = digits()
+        network, data = example.network, example.inputs
+        region = example.domain if domain is None else parse_domain(domain, network.dense_chain()[0].inputs)
+    else:
+        network = read_network(Path(target))
+        if domain is None:
+            raise InvalidInput("`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file.")
+        region = parse_domain(domain, network.dense_chain()[0].inputs)
+    if inputs is not None:
+        data = read_inputs(inputs)
+    chosen, drawn = choose_seed(seed)
+    try:
+        with progress_bar() as progress:
+            ticket = prune(
+                network,
+                domain=region,
+                eps=eps,
+                k=_one_or_all(k),
+                copies=_one_or_all(copies),
+                subset_density=density,
+                arrangement=arrangement,
+                search=search,
+                budget=budget,
+                seed=chosen,
+                inputs=data,
+                threads=threads,
+                progress=progress,
+            )
+    except WeightsUnreachable as error:
+        if not common.json:
+            _show_failures(error, chosen)
+        raise
+    ticket.save(out, page=ticket_page(ticket))
+    summary = ticket.summary()
+    if common.json:
+        print_json("prune", {"path": str(out), "seed_drawn": drawn, **summary})
+        return 0
+    _show(ticket, summary, out, drawn)
+    return 0
+
+
+def _one_or_all(values: list[int] | None) -> int | Sequence[int] | None:
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else values
+
+
+def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> None:
+    certificate = summary["certificate"]
+    pairs: list[tuple[str, Any]] = [
+        ("certified error", f"{certificate['bound']:.6g} <= eps = {summary['eps']:g} (l2, sup over the domain)"),
+        ("budget", f"{certificate['budget']:.6g} (from the tolerances alone)"),
+        ("worst error found", f"{certificate['lower_estimate']:.6g}"),
+        ("kept", f"{ticket.kept} of {ticket.parameters}: {density_text(ticket.density)}"),
+        ("paper's count", density_text(ticket.paper_density)),
+        ("overparameterisation", f"m/m_t = {ticket.parameters}/{ticket.target_parameters} = {ticket.overparameterization:.6g}"),
+    ]
+    if certificate["inputs_checked"]:
+        pairs.append(
+            (
+                "predictions",
+                f"{certificate['predictions_proved']}/{certificate['inputs_checked']} proved equal, "
+                f"{certificate['predictions_equal']} measured equal",
+            )
+        )
+    pairs.append(("seed", f"{summary['seed']}{' (drawn now; give it to repeat this run)' if drawn else ''}"))
+    pairs.append(("written", f"{out} (page: {out / 'report.html'}; check it: slth check {out})"))
+    print_pairs(pairs)
+    print_table(
+        ("layer", "inputs", "outputs", "copies", "live", "k", "tolerance", "largest error", "kept"),
+        [
+            (
+                layer["name"],
+                layer["inputs"],
+                layer["outputs"],
+                layer["copies"],
+                f"{layer['live_min']}-{layer['live_max']}",
+                layer["k"],
+                layer["tolerance"],
+                layer["largest_error"],
+                layer["kept_first"] + layer["kept_second"],
+            )
+            for layer in summary["layers"]
+        ],
+    )
+
+
+def _show_failures(error: WeightsUnreachable, seed: int) -> None:
+    shown = error.failures[:SHOWN_FAILURES]
+    print_table(
+        ("layer", "output", "input", "half", "best error", "tolerance"),
+        [(f.layer, f.output, f.input, f.half, f.error, f.tolerance) for f in shown],
+        title=f"{len(error.failures)} weight(s) without a subset within tolerance (scaled units)",
+    )
+    if len(error.failures) > len(shown):
+        say(f"... and {len(error.failures) - len(shown)} more; --json lists all.")
+    say(f"seed {seed}; nothing was written.")
