@@ -1,0 +1,92 @@
+"""Meet-in-the-middle in Python integers of any length: exact for every mixture of magnitudes, for small n.
+
+The fallback where one int64 grid cannot tell the samples apart (1e-300 next to 1e300).
+"""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from heapq import merge as merge_sorted
+
+import numpy as np
+
+from slth._typing import IntArray
+from slth.errors import CapacityExceeded
+from slth.subset_sum.plan import entries, join_windows
+from slth.subset_sum.problem import Problem
+
+Entry = tuple[int, int]  # (sum, bits of the subset)
+
+
+def as_integers(values: list[float]) -> list[int]:
+    """The values times the smallest power of two that makes all of them integers."""
+    ratios = [value.as_integer_ratio() for value in values]
+    common = max(denominator for _, denominator in ratios)
+    return [numerator * (common // denominator) for numerator, denominator in ratios]
+
+
+def needed_bytes(problem: Problem) -> int:
+    """Estimated memory: one Python integer of full length and one tuple for each subset of a half."""
+    *items, _ = as_integers([*problem.samples.tolist(), problem.target])
+    length = max(abs(item) for item in items).bit_length() // 8
+    n = problem.n
+    pairs = join_windows(n, problem.k_min, problem.k_max)
+    count = sum(entries(a, n // 2) for a, _ in pairs) + sum(entries(b, n - n // 2) for _, b in pairs)
+    return count * (140 + length)
+
+
+def closest(problem: Problem, max_bytes: int, deadline: float) -> tuple[IntArray, int] | None:
+    """The closest subset's indices and the work done; None if the deadline passed.
+
+    Ties go to the first pair met. O(2^(n/2)) big-integer operations for one exact size or any size.
+    """
+    need = needed_bytes(problem)
+    if need > max_bytes:
+        raise CapacityExceeded(
+            f"meet-in-the-middle in long integers with n={problem.n} needs about {need / 2**20:.0f} MiB, more than "
+            f"`max_bytes`={max_bytes}. Raise `max_bytes`, or round the samples to a common grid."
+        )
+    *items, target = as_integers([*problem.samples.tolist(), problem.target])
+    half = problem.n // 2
+    left, right = _by_size(items[:half]), _by_size(items[half:])
+    best: tuple[int, int, int] | None = None
+    work = 0
+    for a, b in join_windows(problem.n, problem.k_min, problem.k_max):
+        ups = list(merge_sorted(*left[a[0] : a[1] + 1]))
+        downs = list(merge_sorted(*right[b[0] : b[1] + 1]))
+        i, j = 0, len(downs) - 1
+        while i < len(ups) and j >= 0:
+            gap = ups[i][0] + downs[j][0] - target
+            if best is None or abs(gap) < best[0]:
+                best = (abs(gap), ups[i][1], downs[j][1])
+            if gap > 0:
+                j -= 1
+            else:
+                i += 1
+            work += 1
+            if work % 4096 == 0 and time.monotonic() > deadline:
+                return None
+    if best is None:
+        return None
+    bits = best[1] | best[2] << half
+    return np.array([i for i in range(problem.n) if bits >> i & 1], np.int64), work
+
+
+def exact_distance(problem: Problem, indices: IntArray) -> Fraction:
+    """|sum - target| as a rational number."""
+    total = sum((Fraction(x) for x in problem.samples[indices].tolist()), Fraction(0))
+    return abs(total - Fraction(problem.target))
+
+
+def _by_size(items: list[int]) -> list[list[Entry]]:
+    """Sorted sums with bits, by number of items chosen."""
+    lists: list[list[Entry]] = [[(0, 0)]]
+    for place, item in enumerate(items):
+        longer: list[list[Entry]] = []
+        for size in range(len(lists) + 1):
+            kept = lists[size] if size < len(lists) else []
+            added = [(s + item, bits | 1 << place) for s, bits in lists[size - 1]] if size else []
+            longer.append(list(merge_sorted(kept, added)))
+        lists = longer
+    return lists

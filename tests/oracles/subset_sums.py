@@ -1,0 +1,31 @@
+"""Brute force for subset-sum problems, in rational numbers, with nothing from the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+
+
+def distances(samples: Sequence[float], target: float, k_min: int, k_max: int) -> dict[tuple[int, ...], Fraction]:
+    """Exact |sum - target| of every subset of k_min..k_max samples."""
+    exact = [Fraction(x) for x in samples]
+    goal = Fraction(target)
+    return {
+        subset: abs(sum((exact[i] for i in subset), Fraction(0)) - goal)
+        for size in range(k_min, k_max + 1)
+        for subset in combinations(range(len(exact)), size)
+    }
+
+
+def smallest_distance(samples: Sequence[float], target: float, k_min: int, k_max: int) -> Fraction:
+    """The exact distance of the closest subset: all sums by doubling, in integers on a common denominator."""
+    ratios = [float(x).as_integer_ratio() for x in (*samples, target)]
+    common = max(q for _, q in ratios)
+    *items, goal = (p * (common // q) for p, q in ratios)
+    sums, sizes = [0], [0]
+    for item in items:
+        sums += [s + item for s in sums]
+        sizes += [size + 1 for size in sizes]
+    best = min(abs(s - goal) for s, size in zip(sums, sizes, strict=True) if k_min <= size <= k_max)
+    return Fraction(best, common)
