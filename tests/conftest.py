@@ -19,7 +19,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"slth-numba-{
 
 from hypothesis import HealthCheck, settings  # noqa: E402  (numba may come in with it)
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "tickets")]
 
 settings.register_profile(
     "slth", deadline=None, print_blob=True, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

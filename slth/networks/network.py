@@ -183,7 +183,10 @@ class Network:
 
 
 def dense_network(
-    weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike | None] | None = None
+    weights: Sequence[npt.ArrayLike],
+    biases: Sequence[npt.ArrayLike | None] | None = None,
+    *,
+    names: Sequence[str] | None = None,
 ) -> Network:
     """Network W_L relu(... relu(W_1 x + b_1) ...) + b_L with nodes input, layer1, relu1, layer2, ...
 
@@ -193,6 +196,8 @@ def dense_network(
         At least one, finite.
     biases : sequence of (d_l,) arrays or None, optional
         One entry per layer; None (for all or for one) means no bias.
+    names : sequence of str, optional
+        Names of the linear nodes. Default: layer1, layer2, ...
 
     Raises
     ------
@@ -216,6 +221,9 @@ def dense_network(
             f"`biases` must have one entry per weight matrix ({len(weights)}); got {len(given)}. "
             "Use None for a layer without bias."
         )
+    linear = [f"layer{i + 1}" for i in range(len(weights))] if names is None else list(names)
+    if len(linear) != len(weights):
+        raise InvalidInput(f"`names` must have one name per weight matrix ({len(weights)}); got {len(linear)}.")
     matrices = [as_floats(w, f"weights[{i}]", ndim=2) for i, w in enumerate(weights)]
     nodes: list[Node] = [Input("input", max(1, matrices[0].shape[1]))]
     previous = "input"
@@ -224,8 +232,9 @@ def dense_network(
             nodes.append(ReLU(f"relu{number - 1}", previous))
             previous = f"relu{number - 1}"
         bias_array = None if bias is None else as_floats(bias, f"biases[{number - 1}]", ndim=1)
-        nodes.append(Linear(f"layer{number}", previous, matrix[:, :, None], np.ones((1, 1, 1)), bias_array))
-        previous = f"layer{number}"
+        name = linear[number - 1]
+        nodes.append(Linear(name, previous, matrix[:, :, None], np.ones((1, 1, 1)), bias_array))
+        previous = name
     return Network(tuple(nodes), previous)
 
 

@@ -291,8 +291,8 @@ def _solve_group(
     for place, kept, error, status, row in zip(
         places, batch.mask, batch.errors, batch.statuses, range(len(places)), strict=True
     ):
-        reached = status in (Status.FOUND, Status.CLOSEST_PROVED) and error <= tolerance
-        if reached:
+        # A rounded error strictly below the tolerance proves the exact one is; FOUND was decided exactly.
+        if status == Status.FOUND.value or (status == Status.CLOSEST_PROVED.value and error < tolerance):
             i, j, _, live = place
             edges[i, j, live[kept]] = True
         else:

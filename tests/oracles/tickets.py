@@ -1,0 +1,57 @@
+"""The masked source, computed densely by plain numpy from source.json and the masks alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def random_weight_rows(seed: int, stream: int, j: int, c: int, count: int) -> np.ndarray:
+    """Weights of hidden neuron (j, c): one Philox stream of numpy's, one word per weight."""
+    words = np.random.Philox(key=seed, counter=[0, c, j, stream]).random_raw(count)
+    return (words >> np.uint64(40)).astype(np.float64) * 2.0**-23 - 1.0
+
+
+def dense_layer(spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Masked matrices of both sub-layers: (D * N, D) and (d', D * N)."""
+    inputs, copies, outputs = spec["inputs"], spec["copies"], spec["outputs"]
+    edges = np.unpackbits(bits, axis=2, count=copies, bitorder="little").astype(bool)
+    first = np.zeros((inputs * copies, inputs))
+    second = np.zeros((outputs, inputs * copies))
+    for j in range(inputs):
+        for c in range(copies):
+            row = j * copies + c
+            if edges[:, j, c].any():
+                first[row, j] = random_weight_rows(seed, 2 * layer, j, c, inputs)[j]
+            second[:, row] = random_weight_rows(seed, 2 * layer + 1, j, c, outputs) * edges[:, j, c]
+    return first, second
+
+
+def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Output of the masked source on rows x, before the output scale; and each layer's (P, N) by matrix product."""
+    source = json.loads((folder / "source.json").read_text())
+    record = json.loads((folder / "certificate.json").read_text())["construction"]["layers"]
+    masks = np.load(folder / "masks.npz")
+    value = x
+    matrices = []
+    for index, spec in enumerate(source["layers"]):
+        first, second = dense_layer(spec, source["seed"], index, masks[f"edges_{index + 1}"])
+        if record[index]["biased"]:
+            value = np.hstack((value, np.ones((len(value), 1))))
+        value = np.maximum(value @ first.T, 0.0) @ second.T
+        if index + 1 < len(source["layers"]):
+            value = np.maximum(value, 0.0)
+        matrices.append((second @ np.maximum(first, 0.0), second @ np.maximum(-first, 0.0)))
+    return value, matrices
+
+
+def plain_forward(weights: list[np.ndarray], biases: list[np.ndarray | None], x: np.ndarray) -> np.ndarray:
+    """The target, by plain matrix products."""
+    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        x = x @ weight.T + (0.0 if bias is None else bias)
+        if index + 1 < len(weights):
+            x = np.maximum(x, 0.0)
+    return x

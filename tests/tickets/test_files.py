@@ -1,0 +1,203 @@
+"""Ticket folders: round trip, and every way of tampering that a forger would try."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import box, target, tiny_ticket
+
+import slth
+from slth.networks.npz import save_npz
+from slth.tickets.storage import write_manifest
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tickets") / "ticket"
+    tiny_ticket().save(path, page="<!doctype html><title>ticket</title>\n")
+    return path
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "ticket"))
+
+
+def test_round_trip(saved: Path) -> None:
+    before, after = tiny_ticket(), slth.Ticket.load(saved)
+    assert after.source == before.source
+    assert after.target == before.target
+    assert after.certificate.to_json() == before.certificate.to_json()
+    assert after.construction.to_json() == before.construction.to_json()
+    assert after.summary() == before.summary()
+    json.dumps(after.summary(), allow_nan=False)
+
+
+def test_saved_twice_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    tiny_ticket().save(tmp_path / "again", page="<!doctype html><title>ticket</title>\n")
+    for item in saved.iterdir():
+        assert item.read_bytes() == (tmp_path / "again" / item.name).read_bytes()
+
+
+def test_check_re_derives(saved: Path) -> None:
+    report = slth.check(saved, target())
+    assert report.bound <= 0.05
+    assert report.lower_estimate <= report.bound
+    assert report.inputs_checked == 20
+    assert json.loads(json.dumps(report.summary()))["verdict"] == "verified"
+
+
+def test_every_flipped_bit_is_noticed(copy: Path) -> None:
+    """One bit in each of many places of every file, the manifest included; a few per file are enough of a sample."""
+    rng = np.random.default_rng(0)
+    for item in sorted(copy.iterdir()):
+        original = item.read_bytes()
+        places = {0, len(original) - 1, *rng.integers(0, len(original), 25).tolist()}
+        for place in places:
+            broken = bytearray(original)
+            broken[place] ^= 1 << int(rng.integers(8))
+            item.write_bytes(bytes(broken))
+            with pytest.raises(slth.TicketDamaged, match=r"ticket: .+"):
+                slth.check(copy)
+        item.write_bytes(original)
+    slth.check(copy)
+
+
+def test_files_missing_extra_or_linked_are_noticed(copy: Path, tmp_path: Path) -> None:
+    (copy / "note.txt").write_text("hello")
+    with pytest.raises(slth.TicketDamaged, match=r"note\.txt is not in the manifest"):
+        slth.check(copy)
+    (copy / "note.txt").unlink()
+    (copy / "deeper").mkdir()
+    with pytest.raises(slth.TicketDamaged, match="deeper is not a plain file"):
+        slth.check(copy)
+    (copy / "deeper").rmdir()
+    shutil.move(copy / "masks.npz", tmp_path / "masks.npz")
+    with pytest.raises(slth.TicketDamaged, match=r"masks\.npz is missing"):
+        slth.check(copy)
+    (copy / "masks.npz").symlink_to(tmp_path / "masks.npz")
+    with pytest.raises(slth.TicketDamaged, match=r"masks\.npz is not a plain file"):
+        slth.check(copy)
+
+
+def test_wrong_target_is_noticed(copy: Path) -> None:
+    with pytest.raises(slth.TicketDamaged, match="the stored target is not the network given"):
+        slth.check(copy, target(seed=1))
+    with pytest.raises(slth.TicketDamaged, match="the stored target is not the network given"):
+        slth.check(copy, target(biased=False))
+
+
+def edit_json(path: Path, change) -> None:
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_bytes((json.dumps(record, sort_keys=True, indent=1) + "\n").encode())
+
+
+def edit_arrays(path: Path, change) -> None:
+    with np.load(path) as stored:
+        arrays = {name: stored[name].copy() for name in stored.files}
+    change(arrays)
+    save_npz(path, arrays)
+
+
+def swap_one_edge(arrays: dict) -> None:
+    """Another subset of the same size for one weight: drop its first kept copy, take a free one that may serve."""
+    bits = arrays["edges_1"]
+    kept = np.unpackbits(bits, axis=2, bitorder="little")
+    used = kept.any(axis=0)
+    out = int(np.flatnonzero(kept[0, 0])[0])
+    into = int(np.flatnonzero((kept[0, 0] == 0) & used[0])[0])  # in use elsewhere, so of the right sign
+    kept[0, 0, out], kept[0, 0, into] = 0, 1
+    arrays["edges_1"] = np.packbits(kept, axis=2, bitorder="little")
+
+
+def drop_one_edge(arrays: dict) -> None:
+    kept = np.unpackbits(arrays["edges_2"], axis=2, bitorder="little")
+    kept[0, 0, np.flatnonzero(kept[0, 0])[0]] = 0
+    arrays["edges_2"] = np.packbits(kept, axis=2, bitorder="little")
+
+
+def nudge(arrays: dict) -> None:
+    name = sorted(arrays)[0]
+    arrays[name] = arrays[name].copy()
+    arrays[name].flat[0] = np.nextafter(arrays[name].flat[0], np.inf)
+
+
+FORGERIES = {
+    "one weight's subset": ("masks.npz", swap_one_edge, r"layer 'layer1', output 0, input 0, positive half: the kept edges sum"),
+    "one edge fewer": ("masks.npz", drop_one_edge, r"layer 'layer2', output 0, input 0, positive half: \d+ edges kept, k ="),
+    "stored network": ("network.npz", nudge, "the stored network says"),
+    "target": ("target.npz", nudge, r"certificate: `(largest_errors|rms_errors)`"),
+    "k": ("certificate.json", lambda r: r["construction"]["layers"][0].update(k=r["construction"]["layers"][0]["k"] + 1), "edges kept, k ="),
+    "bound lowered": ("certificate.json", lambda r: r["certificate"].update(bound=r["certificate"]["bound"] * 0.999), "`bound` says"),
+    "bound raised": ("certificate.json", lambda r: r["certificate"].update(bound=r["certificate"]["bound"] * 1.001), "`bound` says"),
+    "posterior lowered": ("certificate.json", lambda r: r["certificate"].update(a_posteriori=r["certificate"]["a_posteriori"] / 2), "`a_posteriori` says"),
+    "budget lowered": ("certificate.json", lambda r: r["certificate"].update(budget=r["certificate"]["budget"] / 2), "`budget` says"),
+    "contribution": ("certificate.json", lambda r: r["certificate"]["contributions"].__setitem__(0, 0.0), r"`contributions\[0\]` says"),
+    "lower estimate raised": ("certificate.json", lambda r: r["certificate"].update(lower_estimate=r["certificate"]["bound"]), "`lower_estimate` says"),
+    "worst input moved": ("certificate.json", lambda r: r["certificate"]["worst_input"].__setitem__(0, 1.5), "`worst_input` does not lie in the domain"),
+    "more proved": ("certificate.json", lambda r: r["certificate"].update(predictions_proved=r["certificate"]["predictions_proved"] + 1), "`predictions_proved` says"),
+    "eps lowered": ("certificate.json", lambda r: r["construction"].update(eps=1e-3), "exceeds eps = 0.001"),
+    "tolerance lowered": ("certificate.json", lambda r: r["construction"]["layers"][0].update(tolerance=1e-9), "exceeds the tolerance"),
+    "scale": ("certificate.json", lambda r: r["construction"]["layers"][0].update(scale_exponent=3), "exceeds the tolerance"),
+    "relu dropped": ("certificate.json", lambda r: r["construction"]["layers"][0].update(relu=False), "`relu` does not follow"),
+    "arrangement": ("certificate.json", lambda r: r["construction"].update(arrangement="free"), "unknown arrangement 'free'"),
+    "larger domain": ("certificate.json", lambda r: r["construction"]["domain"].update(high=[(2.0).hex()] * 3), "`(bound|a_posteriori|budget)` says|exceeds eps"),
+    "seed": ("source.json", lambda r: r.update(seed=8), "edges kept"),
+    "fewer copies": ("source.json", lambda r: r["layers"][0].update(copies=r["layers"][0]["copies"] - 1), "give it different sizes"),
+    "unknown key": ("source.json", lambda r: r.update(note="x"), "note|keys"),
+    "unknown array": ("masks.npz", lambda a: a.update(extra=np.zeros(1)), "unknown array 'extra'"),
+    "missing array": ("network.npz", lambda a: a.pop("positive_2"), "'positive_2' is missing"),
+    "wrong type": ("masks.npz", lambda a: a.update(edges_1=a["edges_1"].astype(np.int64)), "must be uint8"),
+    "bits beyond the copies": ("masks.npz", lambda a: a["edges_1"].__setitem__((0, 0, -1), 255), "bits beyond|edges kept"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(FORGERIES))
+def test_consistent_forgery_is_noticed(copy: Path, name: str) -> None:
+    """Files and manifest rewritten together: only the mathematics can object."""
+    file, change, message = FORGERIES[name]
+    (edit_json if file.endswith(".json") else edit_arrays)(copy / file, change)
+    write_manifest(copy)
+    with pytest.raises(slth.TicketDamaged, match=message):
+        slth.check(copy)
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticket = tiny_ticket()
+
+    def fail(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slth.tickets.storage.write_manifest", fail)
+    with pytest.raises(KeyboardInterrupt):
+        ticket.save(tmp_path / "ticket")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_to_overwrite_and_bad_places(tmp_path: Path) -> None:
+    ticket = tiny_ticket()
+    (tmp_path / "there").mkdir()
+    with pytest.raises(slth.OutputExists, match=r"`path` must not exist yet; got .*there"):
+        ticket.save(tmp_path / "there")
+    with pytest.raises(slth.InvalidInput, match="`path` must lie in an existing folder"):
+        ticket.save(tmp_path / "no" / "where")
+    with pytest.raises(slth.InvalidInput, match="`path` must be a ticket folder; got .*nothing"):
+        slth.check(tmp_path / "nothing")
+    with pytest.raises(slth.InvalidInput, match=r"holds no manifest\.json"):
+        slth.check(tmp_path / "there")
+
+
+def test_signed_and_paper_tickets_resist_the_same_swap(tmp_path: Path) -> None:
+    for arrangement in ("sign-matched", "paper"):
+        path = tmp_path / arrangement
+        tiny_ticket(domain=box(-1, 1), inputs=None, arrangement=arrangement).save(path)
+        slth.check(path)
+        edit_arrays(path / "masks.npz", drop_one_edge)
+        write_manifest(path)
+        with pytest.raises(slth.TicketDamaged, match="the kept edges sum"):
+            slth.check(path)

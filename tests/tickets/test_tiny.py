@@ -1,0 +1,148 @@
+"""Tickets of small networks: what they compute, what they claim, on every kind of domain and arrangement."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from builders import box, target, tiny_ticket
+
+import slth
+from oracles.tickets import masked_forward, plain_forward
+
+DOMAINS = {
+    "pixels": box(),
+    "signed": box(-1.0, 1.0),
+    "mixed": slth.Domain.box([-0.5, 0.0, 0.2], [0.5, 1.0, 0.9]),
+    "ball": slth.Domain.ball(1.0, size=3),
+}
+
+
+def samples_of(domain: slth.Domain, count: int = 200) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    corners = np.array(list(itertools.product(*zip(domain.low, domain.high, strict=True))))
+    points = np.vstack((domain.low + rng.random((count, domain.size)) * (domain.high - domain.low), corners))
+    return np.atleast_2d(domain.project(points))
+
+
+def arrays(network: slth.Network) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    chain = network.dense_chain()
+    return [layer.weight for layer in chain], [layer.bias for layer in chain]
+
+
+@pytest.mark.parametrize("arrangement", ["sign-matched", "paper"])
+@pytest.mark.parametrize("kind", list(DOMAINS))
+@pytest.mark.parametrize("biased", [True, False])
+def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind: str, biased: bool) -> None:
+    domain, goal = DOMAINS[kind], target(biased=biased)
+    ticket = slth.prune(goal, domain=domain, eps=0.1, arrangement=arrangement, seed=3)
+    ticket.save(tmp_path / "ticket")
+    x = samples_of(domain)
+    output, matrices = masked_forward(tmp_path / "ticket", x)
+    for index, (positive, negative) in enumerate(matrices):
+        own = ticket.assembled(index)
+        assert np.array_equal(own.positive, positive)  # products and their sums are exact in float64
+        assert np.array_equal(own.negative, negative)
+    scaled = output * 2.0**ticket.construction.output_scale_exponent
+    np.testing.assert_allclose(ticket.network().forward(x), scaled, rtol=0, atol=1e-12)
+    error = np.linalg.norm(scaled - plain_forward(*arrays(goal), x), axis=1).max()
+    assert 0 < error <= ticket.certificate.bound <= 0.1
+    assert ticket.certificate.lower_estimate <= ticket.certificate.bound
+    assert ticket.certificate.lower_estimate >= 0.9 * error
+    assert slth.check(tmp_path / "ticket", goal).bound == ticket.certificate.bound
+
+
+def test_exactly_k_edges_per_weight_and_half() -> None:
+    ticket = tiny_ticket(domain=box(-1.0, 1.0), inputs=None, k=9)
+    for index, layer in enumerate(ticket.layers):
+        own = ticket.assembled(index)
+        assert (own.kept_positive == 9).all()
+        signed = np.full(layer.inputs, layer.signed)
+        signed[-1] = False
+        assert (own.kept_negative == np.where(signed, 9, 0)).all()
+    assert ticket.dead_edges == 0
+
+
+def test_weights_that_are_zero_keep_nothing() -> None:
+    goal = slth.dense_network([[[0.5, 0.0, -0.25]]], [[0.0]])
+    ticket = slth.prune(goal, domain=box(), eps=0.01, k=5)
+    own = ticket.assembled(0)
+    assert own.kept_positive.tolist() == [[5, 0, 5, 0]]
+    assert own.positive[0, 1] == 0.0
+
+
+def test_paper_arrangement_reports_dead_edges_apart() -> None:
+    ticket = tiny_ticket(arrangement="paper")
+    chosen = sum(layer.k * layer.outputs * layer.inputs for layer in ticket.layers)
+    kept = sum(layer.kept_second for layer in ticket.layers)
+    assert ticket.dead_edges == chosen - kept > 0
+
+
+def test_large_weights_are_rescaled_and_errors_are_in_original_units(tmp_path) -> None:
+    goal = target(scale=20.0)
+    ticket = slth.prune(goal, domain=box(), eps=0.5)
+    assert all(layer.scale_exponent == 5 for layer in ticket.layers)
+    x = samples_of(box())
+    error = np.linalg.norm(ticket.network().forward(x) - goal.forward(x), axis=1).max()
+    assert 1e-4 < error <= ticket.certificate.bound <= 0.5
+
+
+def test_masks_agree_with_their_sparse_form_and_the_counts() -> None:
+    ticket = tiny_ticket()
+    total = 0
+    for name in ticket.mask_names:
+        mask = ticket.mask(name)
+        assert mask.dtype == np.bool_
+        assert np.array_equal(ticket.mask_csr(name).toarray(), mask)
+        total += mask.size
+    assert total == ticket.parameters
+    assert sum(int(ticket.mask(name).sum()) for name in ticket.mask_names) == ticket.kept
+    assert ticket.density == ticket.kept / total
+    assert ticket.density <= ticket.paper_density
+    with pytest.raises(slth.InvalidInput, match=r"`name` must be one of layer1\.first, .*got 'nothing'"):
+        ticket.mask("nothing")
+
+
+def test_one_source_serves_several_targets() -> None:
+    source = slth.Source(seed=11, layers=(slth.SourceLayer(4, 60, 4), slth.SourceLayer(5, 60, 2)))
+    before = [source.outgoing(0, j).copy() for j in range(4)]
+    tickets = [slth.prune(target(seed), source, domain=box(), eps=0.05, k=9) for seed in range(3)]
+    assert all(ticket.source == source for ticket in tickets)
+    assert all(np.array_equal(source.outgoing(0, j), before[j]) for j in range(4))
+    masks = [ticket.mask("layer1.second") for ticket in tickets]
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_threads_do_not_change_the_ticket() -> None:
+    one, four = tiny_ticket(threads=1), tiny_ticket(threads=4)
+    assert all(np.array_equal(a.packed, b.packed) for a, b in zip(one.layers, four.layers, strict=True))
+    assert one.certificate.to_json() == four.certificate.to_json()
+
+
+def test_closest_search_gives_a_smaller_bound() -> None:
+    within, closest = tiny_ticket(), tiny_ticket(search="closest")
+    assert closest.certificate.bound < within.certificate.bound / 10
+
+
+def test_theorem_budget_asks_for_smaller_tolerances() -> None:
+    frobenius, theorem = tiny_ticket(), tiny_ticket(budget="theorem")
+    assert all(t.tolerance < f.tolerance for t, f in zip(theorem.layers, frobenius.layers, strict=True))
+    assert theorem.certificate.budget <= 0.05
+
+
+def test_predictions_are_proved_only_where_margins_allow() -> None:
+    rng = np.random.default_rng(2)
+    goal, inputs = target(), rng.random((500, 3))
+    ticket = slth.prune(goal, domain=box(), eps=0.2, inputs=inputs)
+    output = np.sort(goal.forward(inputs), axis=1)
+    margin = output[:, -1] - output[:, -2]
+    expected = int((margin > np.sqrt(2) * ticket.certificate.bound).sum())
+    assert ticket.certificate.predictions_proved == expected
+    assert 0 < expected < 500
+
+
+def test_progress_counts_every_weight() -> None:
+    seen: dict[str, tuple[int, int]] = {}
+    tiny_ticket(progress=lambda name, done, total: seen.update({name: (done, total)}))
+    assert seen == {"layer1": (16, 16), "layer2": (10, 10)}
