@@ -286,36 +286,121 @@ def read_back(work, items, plan, right, low, high, value, comb, mask):
 
 
 @routine
-def closest(work, items, plan, target, enough, comb, mask):
-    """Mark the subset of the plan's sizes whose sum is nearest to `target`; stop at a gap <= enough.
+def best_pair(lists, plan, target, enough):
+    """Smallest gap over all joins of a plan whose merges are done, stopping at a gap <= enough.
 
-    mask : (n,) bool, all False on entry. Returns the gap, or -1 if read-back failed (it cannot, by construction).
+    Returns (gap, join, x, y): x and y are the half sums of the first pair met with that gap.
     """
-    sow(work)
-    run_merges(work, items, plan.ops, 0, len(plan.ops))
     best = np.int64(FAR)
     which = 0
     start = 0
     stop = 0
     for q in range(len(plan.joins)):
         a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
-        gap, s, t = nearest(work, a, na, b, nb, target, 0, na + nb, enough)
+        gap, s, t = nearest(lists, a, na, b, nb, target, 0, na + nb, enough)
         if gap < best:
             best, which, start, stop = gap, q, s, t
             if best <= enough:
                 break
     a, na, b, nb = plan.joins[which, 0], plan.joins[which, 1], plan.joins[which, 2], plan.joins[which, 3]
-    i, j = locate(work, a, na, b, nb, target, start, stop, best)
-    x, y = work[i], work[j]
-    if not read_back(work, items, plan, 0, plan.joins[which, 4], plan.joins[which, 5], x, comb, mask):
-        return np.int64(-1)
-    if not read_back(work, items, plan, 1, plan.joins[which, 6], plan.joins[which, 7], y, comb, mask):
-        return np.int64(-1)
-    return best
+    i, j = locate(lists, a, na, b, nb, target, start, stop, best)
+    return best, which, lists[i], lists[j]
 
 
 @routine
-def closest_block(work, items, plan, targets, enough, start, stop, comb, masks, gaps):
-    """`closest` for instances start..stop (exclusive); row b of items, masks and gaps belongs to instance b."""
+def recover(work, items, plan, which, x, y, comb, mask):
+    """Mark the subset whose half sums, in the windows of join `which`, are x and y; overwrites work."""
+    left = read_back(work, items, plan, 0, plan.joins[which, 4], plan.joins[which, 5], x, comb, mask)
+    right = read_back(work, items, plan, 1, plan.joins[which, 6], plan.joins[which, 7], y, comb, mask)
+    return left and right
+
+
+@routine
+def closest_block(work, items, plan, targets, enough, ids, start, stop, comb, masks, gaps):
+    """Mark the subset nearest to its target for the instances ids[start:stop], or one with a gap <= enough.
+
+    Row b of items, masks (all False on entry) and gaps belongs to instance b. A gap of -1 says that read-back
+    failed, which it cannot by construction.
+    """
+    for place in range(start, stop):
+        b = ids[place]
+        sow(work)
+        run_merges(work, items[b], plan.ops, 0, len(plan.ops))
+        gap, which, x, y = best_pair(work, plan, targets[b], enough[b])
+        gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
+
+
+@routine
+def closest_shared_block(lists, scratch, items, plan, targets, enough, start, stop, comb, masks, gaps):
+    """`closest_block` for targets start..stop (exclusive) on one set of items (1, n), whose lists are merged."""
     for b in range(start, stop):
-        gaps[b] = closest(work, items[b], plan, targets[b], enough[b], comb, masks[b])
+        gap, which, x, y = best_pair(lists, plan, targets[b], enough[b])
+        gaps[b] = gap if recover(scratch, items[0], plan, which, x, y, comb, masks[b]) else -1
+
+
+@routine
+def take_anchors(items, order, m, count, goal):
+    """Move `count` places to order[m:m+count], greedily chosen from order[m:] so that their items sum to about `goal`."""
+    n = len(order)
+    rest = np.float64(goal)
+    for c in range(count):
+        share = rest / (count - c)
+        nearest_place = m + c
+        nearest_gap = abs(items[order[nearest_place]] - share)
+        for p in range(m + c + 1, n):
+            gap = abs(items[order[p]] - share)
+            if gap < nearest_gap:
+                nearest_gap = gap
+                nearest_place = p
+        chosen = order[nearest_place]
+        order[nearest_place] = order[m + c]
+        order[m + c] = chosen
+        rest -= items[chosen]
+
+
+@routine
+def pool_block(work, items, plan, anchors, turns, targets, enough, ids, start, stop, scratch, masks, gaps):
+    """Look for a gap <= enough among subsets made of `anchors` items taken greedily and a few of a pool of m items.
+
+    The plan belongs to the pool; m is its number of items. Turn t takes the m items after the first t * m // 2 + t
+    (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central for the
+    pool, and searches the pool completely. gaps[b] = -1 and an empty mask where all turns failed: not a proof.
+    scratch : (3 n,) int64.
+    """
+    n = items.shape[1]
+    m = plan.cuts[4]
+    order = scratch[:n]
+    pool = scratch[n : n + m]
+    comb = scratch[2 * n :]
+    for place in range(start, stop):
+        b = ids[place]
+        gaps[b] = -1
+        for turn in range(turns):
+            middle = 0.0
+            for p in range(n):
+                order[p] = (p + turn * (m // 2 + 1)) % n
+            for p in range(m):
+                pool[p] = items[b, order[p]]
+                middle += pool[p]
+            size = plan.joins[0, 4] + plan.joins[0, 6]
+            take_anchors(items[b], order, m, anchors, targets[b] - middle * size / m)
+            rest = targets[b]
+            for p in range(m, m + anchors):
+                rest -= items[b, order[p]]
+            sow(work)
+            run_merges(work, pool, plan.ops, 0, len(plan.ops))
+            gap, which, x, y = best_pair(work, plan, rest, enough[b])
+            if gap > enough[b]:
+                continue
+            picked = masks[b, :m]
+            recover(work, pool, plan, which, x, y, comb, picked)
+            for p in range(m):
+                comb[p] = picked[p]
+                picked[p] = False
+            for p in range(m):
+                if comb[p] != 0:
+                    masks[b, order[p]] = True
+            for p in range(m, m + anchors):
+                masks[b, order[p]] = True
+            gaps[b] = gap
+            break

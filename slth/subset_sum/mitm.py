@@ -63,8 +63,25 @@ def _one_call(layout: Layout, scaled: Scaled) -> Answer:
     mask = np.zeros(scaled.items.shape, np.bool_)
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
-    jit.closest_block(work, scaled.items, layout.plan, scaled.targets, scaled.enough, 0, 1, comb, mask, gaps)
+    ids = np.zeros(1, np.int64)
+    jit.closest_block(work, scaled.items, layout.plan, scaled.targets, scaled.enough, ids, 0, 1, comb, mask, gaps)
     return Answer(np.flatnonzero(mask[0]), gaps[0] >= 0, layout.merged + layout.joined)
+
+
+def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: float) -> tuple[bool, int]:
+    """Build all lists of a layout in slices; whether that ended before the deadline, and the entries written."""
+    ops = layout.plan.ops
+    jit.sow(memory)
+    ends = np.cumsum(ops[:, 1] + ops[:, 3])
+    start = done = 0
+    while start < len(ops):
+        stop = max(start + 1, int(np.searchsorted(ends, done + SLICE, side="right")))
+        jit.run_merges(memory, items, ops, start, stop)
+        done = int(ends[stop - 1])
+        start = stop
+        if time.monotonic() > deadline:
+            return False, done
+    return True, done
 
 
 class _Long:
@@ -80,11 +97,11 @@ class _Long:
         self.halves: list[_Half] | None = None
 
     def run(self) -> Answer:
-        if not self._merge():
+        in_time, self.work = merge_lists(self.memory, self.items, self.layout, self.deadline)
+        if not in_time:
             return Answer(None, False, self.work, ("`time_limit` reached while building the lists.",))
         enough, slack = int(self.scaled.enough[0]), int(self.scaled.slack[0])
         pieces: list[tuple[int, int, int, int]] = []  # gap, join, first step, last step + 1
-        in_time = True
         for which, (a, na, b, nb, *_) in enumerate(self.layout.plan.joins.tolist()):
             for start in range(0, na + nb, SLICE):
                 stop = min(start + SLICE, na + nb)
@@ -104,21 +121,6 @@ class _Long:
         if slack:
             return self._settle(best, [piece for piece in pieces if piece[0] <= best[0] + 2 * slack], 2 * slack)
         return Answer(self._read(best), True, self.work)
-
-    def _merge(self) -> bool:
-        ops = self.layout.plan.ops
-        jit.sow(self.memory)
-        ends = np.cumsum(ops[:, 1] + ops[:, 3])
-        start = 0
-        while start < len(ops):
-            done = int(ends[start - 1]) if start else 0
-            stop = max(start + 1, int(np.searchsorted(ends, done + SLICE, side="right")))
-            jit.run_merges(self.memory, self.items, ops, start, stop)
-            self.work += int(ends[stop - 1]) - done
-            start = stop
-            if time.monotonic() > self.deadline:
-                return False
-        return True
 
     def _read(self, piece: tuple[int, int, int, int]) -> IntArray:
         gap, which, start, stop = piece

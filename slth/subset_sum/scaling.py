@@ -30,7 +30,7 @@ class Scaled:
     Attributes
     ----------
     items : ndarray
-        (B, n) int64, sum of absolute values < 2**60 in each row.
+        (B, n) or (1, n) int64, sum of absolute values < 2**60 in each row.
     targets : ndarray
         (B,) int64, within one of the row's sum of absolute values.
     enough : ndarray
@@ -52,7 +52,7 @@ class Scaled:
 
 
 def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | None) -> Scaled:
-    """Scale samples (B, n) and targets (B,) to one int64 grid, as fine as the largest row allows."""
+    """Scale samples (B, n), or (1, n) for all targets, and targets (B,) to one int64 grid, as fine as fits all."""
     total = float(np.abs(samples).sum(axis=1).max()) or 1.0
     # a float sum of n terms is off by a relative n 2**-53 at most; frexp gives total < 2**exponent
     p = BITS - math.frexp(total * (1 + 1e-9))[1]
@@ -68,6 +68,8 @@ def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | Non
     bound = np.abs(items).sum(axis=1) + 1
     goals, floor_class = _targets(targets, p, bound)
     inside = np.abs(goals) < bound
+    exact = np.broadcast_to(exact, goals.shape)
+    bound = np.broadcast_to(bound, goals.shape)
     slack = np.zeros(len(goals), np.int64)
     if not exact.all():
         rounded = ~exact
