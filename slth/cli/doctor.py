@@ -34,7 +34,9 @@ def command(*, common: Common = COMMON) -> int:
     """
     core = {name: _version(name) for name in CORE}
     optional = {name: _version(name) for name in OPTIONAL}
-    problems = [f"{name} is not installed, though slth depends on it" for name, found in core.items() if not found]
+    problems = [
+        f"{name} is not installed, though slth depends on it" for name, found in core.items() if not found
+    ]
     cache = _numba_cache()
     warnings = _warnings(cache)
     tested = _self_test() if not problems else {"instances": 0, "wrong": []}

@@ -64,7 +64,9 @@ def density(
         write_file(table, text.encode("utf-8"), overwrite=force)
     written = [str(path) for path in (out, table) if path is not None]
     if common.json:
-        print_json("figure-density", {"written": written, "m_t": m_t, "eps": eps, "c_amp": c_amp, "tickets": measured})
+        print_json(
+            "figure-density", {"written": written, "m_t": m_t, "eps": eps, "c_amp": c_amp, "tickets": measured}
+        )
     else:
         say("written: " + ", ".join(written))
     return 0

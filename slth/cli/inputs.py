@@ -44,7 +44,9 @@ def read_samples(arguments: tuple[str, ...]) -> FloatArray:
         values = np.array([_number(text, f"argument {place + 1}") for place, text in enumerate(arguments)])
     samples = as_floats(values, "samples", ndim=1)
     if not samples.size:
-        raise InvalidInput("`samples` must hold at least one number; got none. Give numbers, a file, or - for stdin.")
+        raise InvalidInput(
+            "`samples` must hold at least one number; got none. Give numbers, a file, or - for stdin."
+        )
     return samples
 
 
@@ -113,7 +115,9 @@ def _read_npz(path: Path) -> FloatArray:
             return np.asarray(arrays["samples"])
         if len(names) == 1:
             return np.asarray(arrays[names[0]])
-    raise InvalidInput(f"{path} must hold one array, or one named samples; it holds {', '.join(names) or 'none'}.")
+    raise InvalidInput(
+        f"{path} must hold one array, or one named samples; it holds {', '.join(names) or 'none'}."
+    )
 
 
 def _parse_text(text: str, place: str) -> FloatArray:

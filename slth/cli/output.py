@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -150,8 +149,3 @@ def _stage_lines() -> Progress:
             sys.stderr.flush()
 
     return show
-
-
-def path_text(path: Path) -> str:
-    """A path as printed."""
-    return str(path)

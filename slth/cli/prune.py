@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from slth.cli.inputs import choose_seed, parse_domain
-from slth.cli.output import COMMON, Common, density_text, print_json, print_pairs, print_table, progress_bar, say
+from slth.cli.output import (
+    COMMON,
+    Common,
+    density_text,
+    print_json,
+    print_pairs,
+    print_table,
+    progress_bar,
+    say,
+)
 from slth.errors import InvalidInput, WeightsUnreachable
 
 if TYPE_CHECKING:
@@ -87,7 +96,9 @@ def command(
     else:
         network = read_network(Path(target))
         if domain is None:
-            raise InvalidInput("`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file.")
+            raise InvalidInput(
+                "`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file."
+            )
         region = parse_domain(domain, network.dense_chain()[0].inputs)
     if inputs is not None:
         data = read_inputs(inputs)
@@ -131,12 +142,18 @@ def _one_or_all(values: list[int] | None) -> int | Sequence[int] | None:
 def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> None:
     certificate = summary["certificate"]
     pairs: list[tuple[str, Any]] = [
-        ("certified error", f"{certificate['bound']:.6g} <= eps = {summary['eps']:g} (l2, sup over the domain)"),
+        (
+            "certified error",
+            f"{certificate['bound']:.6g} <= eps = {summary['eps']:g} (l2, sup over the domain)",
+        ),
         ("budget", f"{certificate['budget']:.6g} (from the tolerances alone)"),
         ("worst error found", f"{certificate['lower_estimate']:.6g}"),
         ("kept", f"{ticket.kept} of {ticket.parameters}: {density_text(ticket.density)}"),
         ("paper's count", density_text(ticket.paper_density)),
-        ("overparameterisation", f"m/m_t = {ticket.parameters}/{ticket.target_parameters} = {ticket.overparameterization:.6g}"),
+        (
+            "overparameterisation",
+            f"m/m_t = {ticket.parameters}/{ticket.target_parameters} = {ticket.overparameterization:.6g}",
+        ),
     ]
     if certificate["inputs_checked"]:
         pairs.append(

@@ -25,7 +25,7 @@ def command(
     target: Annotated[float, Parameter(allow_leading_hyphen=True)],
     k: Annotated[str, Parameter(name=["--k", "-k"])] = "any",
     eps: float | None = None,
-    method: Literal["auto", "exhaustive", "mitm", "cp-sat"] = "auto",
+    method: Literal["auto", "exhaustive", "meet-in-the-middle", "cp-sat"] = "auto",
     time_limit: float | None = None,
     max_bytes: int | None = None,
     common: Common = COMMON,
@@ -51,7 +51,7 @@ def command(
     time_limit
         Seconds after which to stop with the best known subset.
     max_bytes
-        Memory the solver may use; default: what the machine can spare.
+        Memory the solver may use. Default: 4 GiB.
     """
     from slth.subset_sum.solve import solve
 
@@ -87,8 +87,9 @@ def command(
         return EXIT[status]
     pairs = [("status", f"{status}: {MEANING[status]}")]
     if indices is not None:
+        best = "closest" if status == "ABSENT_PROVED" else "best known" if EXIT[status] else "indices"
         pairs += [
-            ("indices", " ".join(map(str, indices)) or "(empty subset)"),
+            (best, " ".join(map(str, indices)) or "(empty subset)"),
             ("size", f"{len(indices)} of {values.size}"),
             ("sum", repr(float(result.value))),
             ("error", f"{float(result.error)!r} (absolute)"),

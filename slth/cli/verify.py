@@ -81,7 +81,10 @@ def command(
     pairs += [
         ("hits", str(result.proportion)),
         ("verdict", f"{result.verdict or 'nothing claimed'}: {result.reason}"),
-        ("a wrong verdict", f"has probability at most {result.proportion.false_alarm:.3g} (trials fixed in advance)"),
+        (
+            "a wrong verdict",
+            f"has probability at most {result.proportion.false_alarm:.3g} (trials fixed in advance)",
+        ),
         ("seed", f"{chosen}{' (drawn now; give it to repeat this run)' if drawn else ''}"),
     ]
     print_pairs(pairs, title=f"n={n}, k={k}, eps={eps:g}, {result.law} law, target {result.target}")

@@ -181,7 +181,9 @@ def verify(
     hits = unknown = done = 0
     for states in _decide(n, k, eps, trials, law, where, edge, seed, threads):
         hits += int(np.count_nonzero(states == Status.FOUND.value))
-        unknown += int(np.count_nonzero((states != Status.FOUND.value) & (states != Status.ABSENT_PROVED.value)))
+        unknown += int(
+            np.count_nonzero((states != Status.FOUND.value) & (states != Status.ABSENT_PROVED.value))
+        )
         done += states.size
         if progress is not None:
             progress("verify", done, trials)
@@ -260,14 +262,22 @@ def _judge(claim: Claim | None, p: Proportion) -> tuple[Verdict, str, int | None
     if claim is None:
         return None, "Nothing was claimed: this is an estimate.", None
     if not claim.applies:
-        return "undecided", f"{claim.name} does not apply: {'; '.join(claim.failing)}. There is nothing to verify.", None
+        return (
+            "undecided",
+            f"{claim.name} does not apply: {'; '.join(claim.failing)}. There is nothing to verify.",
+            None,
+        )
     if p.low >= claim.probability:
         return "verified", f"The interval lies at or above the claimed {claim.probability:.4g}.", None
     if p.high < claim.probability:
         return "refuted", f"The interval lies below the claimed {claim.probability:.4g}.", None
     needed = trials_needed(p.estimate, claim.probability, confidence=p.confidence)
     if needed is None:
-        return "undecided", f"The estimate equals the claimed {claim.probability:.4g} too closely to plan a run.", None
+        return (
+            "undecided",
+            f"The estimate equals the claimed {claim.probability:.4g} too closely to plan a run.",
+            None,
+        )
     text = f"The interval contains the claimed {claim.probability:.4g}. "
     if p.undecided:
         text += f"{p.undecided} trial(s) could not be decided. "

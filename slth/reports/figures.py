@@ -11,6 +11,7 @@ from slth.errors import InvalidInput
 from slth.plots.look import PARAMETERS, WIDE
 
 SUFFIXES = (".svg", ".png")
+PIXELS_PER_INCH = 160
 
 
 def render(
@@ -40,21 +41,18 @@ def render(
     input gives the same bytes, and the same picture where the font is absent. No window system is used.
     """
     import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**PARAMETERS, "svg.hashsalt": f"slth-{name}", "svg.fonttype": "path"}):
-        figure = Figure(figsize=size)
-        ax = figure.add_subplot()
+    parameters: Any = {**PARAMETERS, "svg.hashsalt": f"slth-{name}", "svg.fonttype": "path"}
+    with mpl.rc_context(parameters):
+        drawing = Figure(figsize=size)
+        ax = drawing.add_subplot()
         draw(ax)
         if title:
             ax.set_title(title, loc="left")
         out = io.BytesIO()
-        if kind == "svg":
-            FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": "slth", "Title": name})
-        else:
-            FigureCanvasAgg(figure).print_png(out, metadata={"Software": "slth"})
+        about = {"Date": None, "Creator": "slth", "Title": name} if kind == "svg" else {"Software": "slth"}
+        drawing.savefig(out, format=kind, metadata=about, dpi=PIXELS_PER_INCH)
     return out.getvalue()
 
 
@@ -65,7 +63,9 @@ def inline_svg(draw: Callable[[Any], Any], *, size: tuple[float, float], name: s
     text = render(draw, size=size, name=name).decode("utf-8")
     element = text[text.index("<svg") :].rstrip()
     # identifiers such as figure_1 occur in every figure: make them this figure's own
-    element = element.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("url(#", f"url(#{name}-")
+    element = (
+        element.replace('id="', f'id="{name}-').replace('"#', f'"#{name}-').replace("url(#", f"url(#{name}-")
+    )
     metadata, end = element.find("<metadata>"), element.find("</metadata>")
     if metadata >= 0:
         element = element[:metadata] + element[end + len("</metadata>") :].lstrip()
@@ -73,7 +73,7 @@ def inline_svg(draw: Callable[[Any], Any], *, size: tuple[float, float], name: s
 
 
 def picture_kind(path: Path) -> str:
-    """"svg" or "png" by the suffix of `path`."""
+    """ "svg" or "png" by the suffix of `path`."""
     if path.suffix not in SUFFIXES:
         raise InvalidInput(f"`out` must end in {' or '.join(SUFFIXES)}; got {str(path)!r}.")
     return path.suffix[1:]

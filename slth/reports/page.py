@@ -10,40 +10,12 @@ import math
 import platform
 from collections.abc import Iterable, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-STYLE = """
-:root { --ink: #1f2328; --quiet: #59636e; --line: #d8dee4; --wash: #f6f8fa; --good: #00704f; --bad: #b34700; --link: #0059a6; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2.2rem 1.4rem 4rem; max-width: 62rem; color: var(--ink); background: #fff;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .4rem; }
-h2 { font-size: 1.15rem; margin: 2.4rem 0 .7rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line); }
-p { margin: .5rem 0; max-width: 48rem; }
-a { color: var(--link); }
-.lead { color: var(--quiet); font-size: 1.05rem; }
-.quiet { color: var(--quiet); font-size: .9rem; }
-.verdict { margin: 1.3rem 0; padding: .8rem 1.1rem; border-left: 5px solid var(--quiet); background: var(--wash);
-  max-width: none; }
-.verdict.good { border-color: var(--good); } .verdict.bad { border-color: var(--bad); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .7rem; margin: 1rem 0; padding: 0; }
-.tile { border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; }
-.tile dt { color: var(--quiet); font-size: .85rem; }
-.tile dd { margin: .1rem 0 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; }
-.tile small { display: block; font-size: .82rem; line-height: 1.35; color: var(--quiet); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .32rem .8rem .32rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--quiet); font-weight: 600; }
-td.number, th.number { text-align: right; white-space: nowrap; }
-table.facts th { width: 14rem; font-weight: 400; }
-figure { margin: 1rem 0; } figure svg { width: 100%; max-width: 44rem; height: auto; }
-figcaption { color: var(--quiet); font-size: .9rem; max-width: 48rem; }
-code, pre { font: .9em ui-monospace, "DejaVu Sans Mono", monospace; }
-pre { background: var(--wash); padding: .7rem .9rem; overflow-x: auto; border-radius: 6px; }
-ul { max-width: 48rem; padding-left: 1.2rem; }
-@media print { body { padding: 0; max-width: none; } h2 { break-after: avoid; } figure, .tile { break-inside: avoid; } }
-"""
+def style() -> str:
+    """The style sheet, as text to set inside a page."""
+    return (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 
 
 def escape(value: Any) -> str:
@@ -57,7 +29,7 @@ def page(title: str, body: str) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{style()}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -85,7 +57,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     numeric = [bool(rows) and isinstance(rows[0][i], (int, float)) for i in range(len(columns))]
 
     def cell(tag: str, value: Any, right: bool) -> str:
-        return f'<{tag}{" class=number" if right else ""}>{escape(number(value))}</{tag}>'
+        return f"<{tag}{' class=number' if right else ''}>{escape(number(value))}</{tag}>"
 
     head = "".join(cell("th", column, right) for column, right in zip(columns, numeric, strict=True))
     body = "".join(
@@ -98,7 +70,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def facts(pairs: Iterable[tuple[str, Any]]) -> str:
     """Labelled values, one a line."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th><td>{escape(number(value))}</td></tr>' for label, value in pairs
+        f'<tr><th scope="row">{escape(label)}</th><td>{escape(number(value))}</td></tr>'
+        for label, value in pairs
     )
     return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
 

@@ -10,7 +10,19 @@ from slth.networks.domain import Domain
 from slth.plots.errors import ErrorHistogram, draw_errors
 from slth.plots.look import SMALL
 from slth.reports.figures import inline_svg
-from slth.reports.page import bullets, escape, facts, figure, number, page, paragraph, section, table, tiles, versions
+from slth.reports.page import (
+    bullets,
+    escape,
+    facts,
+    figure,
+    number,
+    page,
+    paragraph,
+    section,
+    table,
+    tiles,
+    versions,
+)
 from slth.tickets.certificate import entry_errors
 from slth.tickets.bounds import LayerPair
 from slth.tickets.scaling import scaled_weights
@@ -78,10 +90,26 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The tiles."""
     certificate = summary["certificate"]
     items = [
-        ("Certified error", number(certificate["bound"]), f"sup over the domain, l2; budget {number(certificate['budget'])}"),
-        ("Worst error found", number(certificate["lower_estimate"]), "by gradient search and data; a lower bound"),
-        ("Density", number(summary["density"]), f"sparsity {number(summary['sparsity'])}; {number(summary['kept'])} kept"),
-        ("Overparameterisation", number(summary["overparameterization"]), f"m/m_t = {number(summary['m'])} / {number(summary['m_t'])}"),
+        (
+            "Certified error",
+            number(certificate["bound"]),
+            f"sup over the domain, l2; budget {number(certificate['budget'])}",
+        ),
+        (
+            "Worst error found",
+            number(certificate["lower_estimate"]),
+            "by gradient search and data; a lower bound",
+        ),
+        (
+            "Density",
+            number(summary["density"]),
+            f"sparsity {number(summary['sparsity'])}; {number(summary['kept'])} kept",
+        ),
+        (
+            "Overparameterisation",
+            number(summary["overparameterization"]),
+            f"m/m_t = {number(summary['m'])} / {number(summary['m_t'])}",
+        ),
     ]
     checked = certificate["inputs_checked"]
     if checked:
@@ -118,7 +146,10 @@ def certified(summary: dict[str, Any], place: str) -> list[str]:
 def size(summary: dict[str, Any]) -> list[tuple[str, Any]]:
     """Counts, with what is counted."""
     return [
-        ("source parameters m", f"{number(summary['m'])} (both random layers of every target layer, constant input included)"),
+        (
+            "source parameters m",
+            f"{number(summary['m'])} (both random layers of every target layer, constant input included)",
+        ),
         ("target parameters m_t", f"{number(summary['m_t'])} (weights and biases)"),
         ("overparameterisation m/m_t", summary["overparameterization"]),
         ("parameters kept", summary["kept"]),
@@ -127,7 +158,10 @@ def size(summary: dict[str, Any]) -> list[tuple[str, Any]]:
             "density by the paper's count",
             f"{number(summary['paper_density'])} (a first-layer edge counted once per second-layer edge it feeds)",
         ),
-        ("dead edges", f"{number(summary['dead_edges'])} (chosen, but behind a first weight of the wrong sign; not kept)"),
+        (
+            "dead edges",
+            f"{number(summary['dead_edges'])} (chosen, but behind a first weight of the wrong sign; not kept)",
+        ),
     ]
 
 
@@ -175,9 +209,14 @@ def error_figure(ticket: Ticket) -> str:
     """The histograms as an inline picture."""
     histograms = error_histograms(ticket)
     svg = inline_svg(
-        lambda ax: draw_errors(histograms, ax), size=SMALL, name="errors", label="Histogram of weight errors per layer"
+        lambda ax: draw_errors(histograms, ax),
+        size=SMALL,
+        name="errors",
+        label="Histogram of weight errors per layer",
     )
-    return figure(svg, "Errors of single weights relative to their layer's tolerance (dashed), both halves together.")
+    return figure(
+        svg, "Errors of single weights relative to their layer's tolerance (dashed), both halves together."
+    )
 
 
 def recheck(certificate: dict[str, Any]) -> list[str]:

@@ -77,7 +77,9 @@ def test_undecided_trials_widen_both_ways() -> None:
     assert str(p).endswith("] 95 % exact")
 
 
-@pytest.mark.parametrize(("estimate", "claimed"), [(0.55, 0.5), (0.3, 0.5), (1.0, 0.99), (0.0, 0.01), (0.9, 0.95)])
+@pytest.mark.parametrize(
+    ("estimate", "claimed"), [(0.55, 0.5), (0.3, 0.5), (1.0, 0.99), (0.0, 0.01), (0.9, 0.95)]
+)
 def test_trials_needed_is_the_least_that_separates(estimate: float, claimed: float) -> None:
     trials = trials_needed(estimate, claimed)
     assert trials is not None
@@ -102,7 +104,10 @@ def test_no_plan_when_the_claim_is_the_estimate() -> None:
         ({"hits": 3, "trials": 2}, r"`hits` must be an integer in \[0, 2\]; got 3"),
         ({"hits": 0, "trials": 0}, r"`trials` must be an integer >= 1; got 0"),
         ({"hits": 2, "trials": 2, "undecided": 1}, r"`hits` must be an integer in \[0, 1\]; got 2"),
-        ({"hits": 1, "trials": 2, "confidence": 1.0}, r"`confidence` must be a finite number in \(0.0, 1.0\); got 1.0"),
+        (
+            {"hits": 1, "trials": 2, "confidence": 1.0},
+            r"`confidence` must be a finite number in \(0.0, 1.0\); got 1.0",
+        ),
     ],
 )
 def test_rejects(arguments: dict[str, float], message: str) -> None:
