@@ -17,7 +17,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, eigh
+from scipy.linalg import LinAlgError, cholesky
+from scipy.sparse.linalg import ArpackError, eigsh
 
 from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import InvalidInput
@@ -140,16 +141,17 @@ def spectral_norm_upper(matrix: FloatArray, relative: float = 0.0) -> float:
     -----
     A is first scaled by a power of two so that its largest entry lies in [1/2, 1). Let G be A A^T or A^T A,
     whichever is smaller, of order p with inner length q, and H the symmetric matrix with the lower triangle
-    that was computed. Then ||G - H||_2 <= gamma_q || |A| |A|^T ||_2 + p q t <= gamma_q ||A||_F^2 + p q t. For every
-    number s and every matrix R, from s I - H = R^T R + (s I - H - R^T R) and R^T R >= 0,
+    that was computed. Then ||G - H||_2 <= gamma_q || |A| |A|^T ||_2 + p q t <= gamma_q ||A||_F^2 + p q t. For
+    every number s and every matrix R, from s I - H = R^T R + (s I - H - R^T R) and R^T R >= 0,
 
         ||A||_2^2 = lambda_max(G) <= s + ||s I - H - R^T R||_F + ||G - H||_2 .
 
     R is the floating-point Cholesky factor of s I - H for s just above the computed largest eigenvalue. This
-    is the test of [Rump2006]; instead of the a-priori bound of the factorisation error, ||R^T R - (s I - H)||_2
-    <= gamma_{p+1} / (1 - gamma_{p+1}) trace(s I - H) ([Higham2002] Theorem 10.3), the residual itself is computed,
-    so that nothing is assumed of LAPACK's blocking. Rounding in the residual costs at most
-    gamma_{p+4} (||R||_F^2 + ||s I - H||_F). If no factorisation succeeds, the Frobenius norm is returned.
+    is the test of [Rump2006]; instead of the a-priori bound of the factorisation error,
+    ||R^T R - (s I - H)||_2 <= gamma_{p+1} / (1 - gamma_{p+1}) trace(s I - H) ([Higham2002] Theorem 10.3), the
+    residual itself is computed, so that nothing is assumed of LAPACK's blocking. Rounding in the residual
+    costs at most gamma_{p+4} (||R||_F^2 + ||s I - H||_F). If no factorisation succeeds, the Frobenius norm is
+    returned.
     Time O(m n p + p^3), memory O(m n + p^2).
 
     Examples
@@ -179,14 +181,14 @@ def spectral_norm_upper(matrix: FloatArray, relative: float = 0.0) -> float:
 
 
 def _gram_bound(scaled: FloatArray, frobenius: float) -> float:
-    """The bound of `spectral_norm_upper` for a matrix with entries below 1; inf if no factorisation succeeds."""
+    """The bound of `spectral_norm_upper` for a matrix with entries below 1; inf if factorisations fail."""
     wide = scaled.shape[0] <= scaled.shape[1]
     gram = scaled @ scaled.T if wide else scaled.T @ scaled
     order, inner = min(scaled.shape), max(scaled.shape)
     lower = np.tril(gram)
     gram = lower + np.tril(gram, -1).T
     gram_error = float(rounding(np.asarray(frobenius**2), inner + 2)) + order * inner * 2.0 * TINY
-    estimate = float(largest_eigenvalue(gram))
+    estimate = _largest_eigenvalue(gram)
     diagonal = np.arange(order)
     for slack in (4.0 * order * UNIT, 64.0 * order * UNIT, 1024.0 * order * UNIT, 1e-8):
         level = estimate * (1.0 + slack)
@@ -205,12 +207,16 @@ def _gram_bound(scaled: FloatArray, frobenius: float) -> float:
     return math.inf
 
 
-def largest_eigenvalue(symmetric: FloatArray) -> float:
-    """Floating-point estimate (no bound) of the largest eigenvalue of a symmetric matrix."""
+def _largest_eigenvalue(symmetric: FloatArray) -> float:
+    """Floating-point estimate (no bound) of the largest eigenvalue of a positive semidefinite matrix."""
     order = symmetric.shape[0]
-    return float(
-        eigh(symmetric, eigvals_only=True, subset_by_index=[order - 1, order - 1], check_finite=False)[0]
-    )
+    if order > 96:
+        start = np.cos(np.arange(order, dtype=np.float64))  # fixed, so that results repeat
+        try:
+            return float(eigsh(symmetric, k=1, which="LA", v0=start, tol=1e-13, return_eigenvectors=False)[0])
+        except ArpackError:
+            pass  # the dense solver below needs longer but always ends
+    return float(np.linalg.eigvalsh(symmetric)[-1])
 
 
 def grouped_norm_upper(
@@ -233,7 +239,7 @@ def grouped_norm_upper(
     relative : float
         The bound holds for all A' with |A' - A| <= relative |A|.
     weights : (G,) array, optional
-        p of the Notes; default `balanced_weights`. The bound holds for any; groups with p_g = 0 must not matter.
+        p of the Notes, positive wherever the group matters; default `balanced_weights`.
 
     Returns
     -------
@@ -287,8 +293,8 @@ def balanced_weights(matrix: FloatArray, groups: IntArray, radii: FloatArray) ->
     Notes
     -----
     lambda_max(sum_g r_g^2 / p_g A_g A_g^T) is convex in p. For a simple top eigenvector y its minimum has p_g
-    proportional to r_g ||A_g^T y||; the iteration moves halfway there, averaged over the eigenvectors near the top,
-    which block power steps follow from one p to the next. Plain floats: any p is sound.
+    proportional to r_g ||A_g^T y||; the iteration moves halfway there, averaged over the eigenvectors near the
+    top, which block power steps follow from one p to the next. Plain floats: any p is sound.
     """
     count = radii.size
     weights = np.zeros(count)
@@ -311,7 +317,7 @@ def _balance(columns: FloatArray, groups: IntArray, count: int) -> tuple[FloatAr
     floor = 1e-9 / count
     weights = np.sqrt(np.bincount(groups, weights=np.square(columns).sum(axis=0), minlength=count))
     weights = np.maximum(weights / weights.sum(), floor)
-    best, best_value = weights, math.inf
+    best, best_value, stale = weights, math.inf, 0
     rows = columns.shape[0]
     block = np.linalg.qr(np.cos(np.arange(rows * min(rows, 8), dtype=np.float64)).reshape(rows, -1))[0]
     for step in range(BALANCE_STEPS):
@@ -321,8 +327,11 @@ def _balance(columns: FloatArray, groups: IntArray, count: int) -> tuple[FloatAr
         values, turn = np.linalg.eigh(_ritz(weighted, block))
         block = block @ turn
         top = max(float(values[-1]), 1e-300)
+        stale = 0 if top < 0.999 * best_value else stale + 1
         if top < best_value:
             best, best_value = weights, top
+        if stale == 4:
+            break
         soft = np.exp(24.0 * (values / top - 1.0))
         pull = np.square(columns.T @ (block * np.sqrt(soft / soft.sum()))).sum(axis=1)
         pull = np.sqrt(np.bincount(groups, weights=pull, minlength=count))

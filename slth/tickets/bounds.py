@@ -14,9 +14,9 @@ new, since the ticket's activations are enclosed in the target's widened by the 
 **The lift x -> [x+; x-] is 1-Lipschitz and preserves the norm.** Coordinate by coordinate: for equal signs
 one half is zero in both and the other differs by |x_j - y_j|; for x_j > 0 > y_j the squared difference is
 x_j^2 + y_j^2 <= (x_j + |y_j|)^2; and x_j^2 = (x_j+)^2 + (x_j-)^2. So, around any centre c,
-||Delta(x) - Delta(c)||_2 <= ||[E+, E-]||_2 ||x - c||_2. An input known to be non-negative never meets its column
-of E-, nor one known to be non-positive its column of E+: these columns count as zero, since the ticket may be
-thought to equal the target there; no input of the domain tells.
+||Delta(x) - Delta(c)||_2 <= ||[E+, E-]||_2 ||x - c||_2. An input known to be non-negative never meets its
+column of E-, nor one known to be non-positive its column of E+: these columns count as zero, since the ticket
+may be thought to equal the target there; no input of the domain tells.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _joint_norm(
     size = carried.shape[1]
     one, each = np.zeros(size, dtype=np.int64), np.arange(size, dtype=np.int64)
     before = [(one, np.array([step.norm])), (each, step.entries)] if step.norm else [(one, np.zeros(1))]
-    best = (math.inf, np.zeros((0, 0)), one, one, one, 0.0, 0)
+    choices = []
     for center, own_groups, own_radii in (
         (inputs.middle, each, inputs.spread()[:size]),
         (inputs.center, one, np.array([inputs.radius])),
@@ -219,11 +219,11 @@ def _joint_norm(
             all_groups = np.concatenate((groups, first + own_groups, first + own_groups, [last]))
             all_radii = np.concatenate((radii, own_radii, [1.0]))
             weights, estimate = balanced_weights(columns, all_groups, all_radii)
-            if estimate < best[0]:
-                best = (estimate, columns, all_groups, all_radii, weights, norm_upper(slack[alive]), first)
-    _, columns, all_groups, all_radii, weights, slack_norm, first = best
+            choices.append((estimate, columns, all_groups, all_radii, weights, slack[alive], first))
+    # Any choice is sound; only the one that looks best is proved.
+    _, columns, all_groups, all_radii, weights, slack, first = min(choices, key=lambda choice: choice[0])
     bound, shares = grouped_norm_upper(columns, all_groups, all_radii, error.relative, weights)
-    return up_scalar(bound + slack_norm), float(shares[first:].sum())
+    return up_scalar(bound + norm_upper(slack)), float(shares[first:].sum())
 
 
 def _finite(*parts: Enclosure | _Step) -> bool:

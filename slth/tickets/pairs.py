@@ -1,4 +1,4 @@
-"""The chain of layers that a certificate is about: each target layer beside what the ticket computes instead."""
+"""The chain of layers that a certificate is about: each target layer beside what the ticket computes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""On which inputs a bound of the output error proves that ticket and target predict the same class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from slth._typing import BoolArray, FloatArray
+from slth._validate import as_floats, as_real, read_only
+from slth.errors import InvalidInput
+from slth.networks.norms import inflate, rounding, up, up_scalar
+from slth.tickets.pairs import LayerPair
+
+_ROWS = 4096  # inputs evaluated at once
+_ROOT_TWO = 1.4142135623730951  # the float64 above the square root of 2
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Predictions proved equal.
+
+    Attributes
+    ----------
+    margins : (N,) array
+        Proved lower bounds of the target's largest output minus its second largest, in original units;
+        not above zero where rounding leaves the order of the two open.
+    proved : (N,) bool array
+        Where the ticket is proved to predict the target's class: margins > threshold.
+    threshold : float
+        At least sqrt(2) times the bound.
+    """
+
+    margins: FloatArray
+    proved: BoolArray
+    threshold: float
+
+    @property
+    def count(self) -> int:
+        """Number of inputs with predictions proved equal."""
+        return int(self.proved.sum())
+
+    @property
+    def smallest_margin(self) -> float:
+        """Smallest of `margins`; infinite when there are no inputs."""
+        return float(self.margins.min(initial=np.inf))
+
+
+def agreement(
+    pairs: Sequence[LayerPair], inputs: npt.ArrayLike, bound: float, output_scale_exponent: int = 0
+) -> Agreement:
+    """Compare the target's margins with a bound of the output error.
+
+    Parameters
+    ----------
+    pairs : sequence of LayerPair
+        The chain; only the target's weights are looked at.
+    inputs : (N, d) array
+        Inputs inside the domain for which `bound` holds.
+    bound : float
+        Bound of ||g(x) - f(x)||_2 in original units, >= 0.
+    output_scale_exponent : int
+        Outputs of the chain are multiplied by 2 to this power.
+
+    Returns
+    -------
+    Agreement
+
+    Raises
+    ------
+    InvalidInput
+        If `inputs` does not fit, `bound` is negative or not finite, or there are fewer than two outputs.
+
+    Notes
+    -----
+    Let i be the target's class, j another, and e = g(x) - f(x). Then g_i - g_j = (f_i - f_j) + (e_i - e_j), and
+    |e_i - e_j| is the inner product of e with a vector that has the entries 1 and -1, of norm sqrt(2), so it is
+    at most sqrt(2) ||e||_2 by Cauchy and Schwarz, with equality when e points that way. A margin above
+    sqrt(2) times the bound therefore cannot be overturned, and with nothing else known about e no smaller
+    factor would do.
+
+    The target is evaluated in floats. An error bound of each activation is carried along: with h off by at most
+    r, W h is off by at most |W| r plus the rounding of the product, and ReLU does not enlarge it. Time O(N m_t).
+
+    Examples
+    --------
+    >>> one = LayerPair(np.eye(2), np.eye(2), None, biased=False, relu=False)
+    >>> agreement([one], [[1.0, 0.0], [0.6, 0.5]], 0.1).proved
+    array([ True, False])
+    """
+    data = as_floats(inputs, "inputs", ndim=2)
+    expected = pairs[0].weight.shape[1] - pairs[0].biased
+    if data.shape[1] != expected:
+        raise InvalidInput(f"`inputs` must have {expected} columns; got shape {data.shape}.")
+    if pairs[-1].weight.shape[0] < 2:
+        raise InvalidInput(f"`pairs` must end with two outputs or more; got {pairs[-1].weight.shape[0]}.")
+    threshold = up_scalar(_ROOT_TWO * as_real(bound, "bound", low=0.0))
+    chunks = [_margins(pairs, data[row : row + _ROWS]) for row in range(0, len(data), _ROWS)]
+    scaled = np.concatenate(chunks) if chunks else np.zeros(0)
+    with np.errstate(over="ignore", under="ignore"):
+        margins = np.ldexp(scaled, output_scale_exponent)
+    # Exact in the normal range; outside it, rounded towards what is proved.
+    margins = np.where(np.abs(margins) < sys.float_info.min, np.nextafter(margins, -np.inf), margins)
+    margins = np.minimum(margins, sys.float_info.max)
+    return Agreement(read_only(margins), read_only(margins > threshold), threshold)
+
+
+def _margins(pairs: Sequence[LayerPair], values: FloatArray) -> FloatArray:
+    """Lower bounds (N,) of the largest output minus the second largest, in scaled units."""
+    errors = np.zeros_like(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for pair in pairs:
+            if pair.biased:
+                values = np.hstack((values, np.ones((len(values), 1))))
+                errors = np.hstack((errors, np.zeros((len(errors), 1))))
+            steep, terms = np.abs(pair.weight).T, pair.weight.shape[1]
+            errors = up(inflate(errors @ steep, terms) + rounding(np.abs(values) @ steep, terms))
+            values = values @ pair.weight.T
+            if pair.relu:
+                values = np.maximum(values, 0.0)
+        rows, top = np.arange(len(values)), values.argmax(axis=1)
+        least = np.nextafter(values[rows, top] - errors[rows, top], -np.inf)
+        most = up(values + errors)
+        most[rows, top] = -np.inf
+        margins = np.nextafter(least - most.max(axis=1), -np.inf)
+    # Overflow proves nothing.
+    return np.where(np.isfinite(margins), margins, -sys.float_info.max)
