@@ -208,15 +208,21 @@ class Domain:
         inside: BoolArray = np.logical_and.reduce((rows >= self.low) & (rows <= self.high), axis=1)
         if self.kind == "box":
             return inside
-        # Floats decide where they are far from the boundary; rationals decide the rest.
-        scaled = (rows / 2 - self.center / 2) / (self.radius / 2)
-        distance = np.sqrt((scaled * scaled).sum(axis=1, where=inside[:, None]))
-        slack = 1e-12 * (self.size + 1 + float(np.abs(self.center).max()) / self.radius)
-        close = inside & ~(np.abs(distance - 1.0) > slack)
+        # Each entry of the scaled offset has a relative error of a few 2^-53, so floats decide all rows but
+        # those whose distance is within `slack` of the radius; rationals decide these.
+        offset = np.where(inside[:, None], rows, self.center) - self.center
+        with np.errstate(over="ignore"):
+            scaled = offset / self.radius
+            distance = np.sqrt((scaled * scaled).sum(axis=1))
+        close = inside & (np.abs(distance - 1.0) <= self._slack)
         inside &= distance <= 1.0
         for i in np.flatnonzero(close):
             inside[i] = self._inside_exactly(rows[i])
         return inside
+
+    @property
+    def _slack(self) -> float:
+        return 1e-14 * (self.size + 8)
 
     def _inside_exactly(self, row: FloatArray) -> bool:
         terms = (
@@ -233,7 +239,7 @@ class Domain:
         direction = np.divide(offset, largest, out=np.zeros_like(offset), where=largest > 0)
         length = np.sqrt((direction * direction).sum(axis=1, keepdims=True))
         direction = np.divide(direction, length, out=np.zeros_like(offset), where=length > 0)
-        shrink = 2.0**-52
+        shrink = 4.0 * self._slack  # far enough inside for floats to see it, unless the centre is far away
         while outside.size and shrink < 1.0:
             result[outside] = self.center + direction * (self.radius * (1.0 - shrink))
             still = ~self._inside(result[outside])
