@@ -18,7 +18,7 @@ from slth._validate import as_floats, as_integer, read_only
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.subset_sum.mitm import SHORT, Answer, meet, merge_lists, plan_within
 from slth.subset_sum.plan import Layout
-from slth.subset_sum.pools import TURNS, make_pools
+from slth.subset_sum.pools import TURNS, pools_for
 from slth.subset_sum.problem import (
     Problem,
     Sizes,
@@ -100,7 +100,9 @@ def solve_batch(
     low, high = as_sizes(k, table.shape[-1])
     tolerance = as_tolerance(eps)
     memory = as_memory(max_bytes)
-    workers = len(os.sched_getaffinity(0)) if threads is None else as_integer(threads, "threads", low=1, high=1024)
+    workers = (
+        len(os.sched_getaffinity(0)) if threads is None else as_integer(threads, "threads", low=1, high=1024)
+    )
     batch = _Batch(table, goals, low, high, tolerance, memory, workers)
     if goals.size:
         check_magnitudes(float(np.abs(batch.rows / 4).sum(axis=1).max()), float(np.abs(goals).max()))
@@ -169,12 +171,8 @@ class _Batch:
             return None
 
     def _try_pools(self, scaled: Scaled, gaps: IntArray) -> None:
-        size = min(max(self.k_min, min(self.k_max, self.n // 2)), self.k_max)
-        spread = float(self.rows.std())
-        if self.eps is None or not spread or not size or spread / self.eps > 2.0**50:
-            return
         hopeful = scaled.enough >= 0
-        for pool in make_pools(self.n, size, max(0.0, round(2 * math.log2(spread / self.eps)) / 2)):
+        for pool in pools_for(scaled, self.k_min, self.k_max, self.eps):
             ids = np.flatnonzero((gaps < 0) & hopeful)
             if not ids.size or pool.layout.bytes > self.max_bytes or pool.layout.seconds > SHORT:
                 return
@@ -239,7 +237,12 @@ class _Batch:
         self._blocks(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
 
     def _blocks(
-        self, call: Callable[[int, int, IntArray, IntArray], None], count: int, layout: Layout, each: float, extra: int
+        self,
+        call: Callable[[int, int, IntArray, IntArray], None],
+        count: int,
+        layout: Layout,
+        each: float,
+        extra: int,
     ) -> None:
         """Run `call` over 0..count in blocks of about BLOCK seconds, on as many threads as pay and fit."""
         workers = min(self.workers, count, max(1, self.max_bytes // max(1, layout.bytes)))
@@ -256,7 +259,8 @@ class _Batch:
         with ThreadPoolExecutor(workers) as executor:
             try:
                 tasks = [
-                    executor.submit(_drain, call, starts, step, count, layout, extra, stop) for _ in range(workers)
+                    executor.submit(_drain, call, starts, step, count, layout, extra, stop)
+                    for _ in range(workers)
                 ]
                 for task in tasks:
                     task.result()
@@ -345,7 +349,9 @@ def _locked(starts: Iterator[int]) -> Iterator[int]:
     return iter(take, None)
 
 
-def _exact_on_grid(scaled: Scaled, mask: BoolArray, targets: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _exact_on_grid(
+    scaled: Scaled, mask: BoolArray, targets: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Values (rounded to nearest) and errors (rounded up) of rows on the grid, and where they are valid.
 
     In grid units the sum S is an int64 and t = target exact; with t = floor(t) + f the error is |(S - floor(t)) - f|,

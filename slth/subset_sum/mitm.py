@@ -52,10 +52,15 @@ def meet(problem: Problem, max_bytes: int, deadline: float) -> Answer:
     Time O(2^(n/2)) for exact sizes near n/2, C(n/2, k)-like for small k; memory `Layout.bytes`.
     """
     layout = plan_within((problem.n, problem.k_min, problem.k_max), max_bytes)
-    scaled = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
+    scaled = scale_one(problem)
     if scaled.exact[0] and layout.seconds <= SHORT:
         return _one_call(layout, scaled)
     return _Long(problem, layout, scaled, max_bytes, deadline).run()
+
+
+def scale_one(problem: Problem) -> Scaled:
+    """`scale` for a batch of one."""
+    return scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
 
 
 def _one_call(layout: Layout, scaled: Scaled) -> Answer:
@@ -64,8 +69,11 @@ def _one_call(layout: Layout, scaled: Scaled) -> Answer:
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
     ids = np.zeros(1, np.int64)
-    jit.closest_block(work, scaled.items, layout.plan, scaled.targets, scaled.enough, ids, 0, 1, comb, mask, gaps)
-    return Answer(np.flatnonzero(mask[0]), gaps[0] >= 0, layout.merged + layout.joined)
+    jit.closest_block(
+        work, scaled.items, layout.plan, scaled.targets, scaled.enough, ids, 0, 1, comb, mask, gaps
+    )
+    indices = np.flatnonzero(mask[0]) if gaps[0] >= 0 else None
+    return Answer(indices, indices is not None, layout.merged + layout.joined)
 
 
 def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: float) -> tuple[bool, int]:
@@ -87,7 +95,9 @@ def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: flo
 class _Long:
     """A search in slices, with a deadline; also settles searches whose grid is rounded."""
 
-    def __init__(self, problem: Problem, layout: Layout, scaled: Scaled, max_bytes: int, deadline: float) -> None:
+    def __init__(
+        self, problem: Problem, layout: Layout, scaled: Scaled, max_bytes: int, deadline: float
+    ) -> None:
         self.problem, self.layout, self.scaled = problem, layout, scaled
         self.max_bytes, self.deadline = max_bytes, deadline
         self.items = scaled.items[0]
@@ -135,7 +145,9 @@ class _Long:
             jit.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
         return np.flatnonzero(mask)
 
-    def _settle(self, best: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]], radius: int) -> Answer:
+    def _settle(
+        self, best: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]], radius: int
+    ) -> Answer:
         """Compare exactly every subset whose rounded error is within `radius` units of the smallest."""
         pairs = np.empty((CANDIDATES, 2), np.int64)
         candidates: list[IntArray] = []

@@ -86,12 +86,19 @@ def needed_bytes(n: int, k_min: int, k_max: int) -> float:
     for size in (left, right):
         # the largest size that a list must cover decides whether exact counting is worth starting
         top = min(max(size // 2, 0), k_max)
-        if top and size * math.log2(max(size / top, 1)) > 0 and _log2_binomial(size, top) > 50 and k_min <= n - top:
+        if (
+            top
+            and size * math.log2(max(size / top, 1)) > 0
+            and _log2_binomial(size, top) > 50
+            and k_min <= n - top
+        ):
             wanted = clip(k_min - (n - size), k_max, size)
             if wanted is not None and wanted[0] <= size - top:
                 return math.inf
     pairs = join_windows(n, k_min, k_max)
-    total = sum(entries(w, left) for w in {a for a, _ in pairs}) + sum(entries(w, right) for w in {b for _, b in pairs})
+    total = sum(entries(w, left) for w in {a for a, _ in pairs}) + sum(
+        entries(w, right) for w in {b for _, b in pairs}
+    )
     return 8.0 * total
 
 

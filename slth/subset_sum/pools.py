@@ -11,10 +11,18 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
+from slth._jit.merge import pool_block
+from slth._typing import IntArray
 from slth.subset_sum.plan import Layout, make_layout
+from slth.subset_sum.problem import Problem
+from slth.subset_sum.scaling import Scaled, scale
 
 EXPECTED_HITS = (4.0, 40.0, 1000.0)
 TURNS = 4
+SMALLEST = 12  # samples below which the complete search is as quick
+LONGEST = 0.3  # seconds that one compiled call may take
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,57 @@ class Pool:
     chosen: int
     anchors: int
     layout: Layout
+
+
+def pools_for(scaled: Scaled, k_min: int, k_max: int, eps: float | None) -> tuple[Pool, ...]:
+    """Pools for scaled problems; none without eps.
+
+    Of a range of sizes the one with most subsets is used. The ratio of the samples' standard deviation to eps is
+    rounded to steps of sqrt(2), so that few plans are ever made.
+    """
+    n = scaled.items.shape[1]
+    k = min(max(k_min, n // 2), k_max)
+    spread = float(scaled.items.std())
+    if eps is None or not k or n < SMALLEST or not spread:
+        return ()
+    ratio = math.log2(spread) - math.log2(eps) - scaled.shift
+    return make_pools(n, k, max(0.0, round(2 * ratio) / 2)) if ratio < 50 else ()
+
+
+def probe(problem: Problem, max_bytes: int) -> tuple[IntArray | None, int]:
+    """A subset within eps from pools if they hold one, and the work done; None proves nothing."""
+    scaled = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
+    if scaled.enough[0] < 0:
+        return None, 0
+    mask = np.zeros(scaled.items.shape, np.bool_)
+    gaps = np.full(1, -1, np.int64)
+    ids = np.zeros(1, np.int64)
+    scratch = np.empty(3 * problem.n, np.int64)
+    done = 0
+    for pool in pools_for(scaled, problem.k_min, problem.k_max, problem.eps):
+        layout = pool.layout
+        if layout.bytes > max_bytes or layout.seconds * TURNS > LONGEST:
+            break
+        work = np.empty(layout.length, np.int64)
+        pool_block(
+            work,
+            scaled.items,
+            layout.plan,
+            pool.anchors,
+            TURNS,
+            scaled.targets,
+            scaled.enough,
+            ids,
+            0,
+            1,
+            scratch,
+            mask,
+            gaps,
+        )
+        done += layout.merged + layout.joined
+        if gaps[0] >= 0:
+            return np.flatnonzero(mask[0]), done
+    return None, done
 
 
 @lru_cache(maxsize=256)
@@ -41,7 +100,7 @@ def make_pools(n: int, k: int, log2_ratio: float) -> tuple[Pool, ...]:
 
 
 def _cheapest(n: int, k: int, log2_need: float) -> tuple[int, int] | None:
-    """The cheapest (m, j) with enough expected hits, m - n >= k - j, m < n; None if there is none."""
+    """The cheapest (m, j) with enough expected hits, n - m >= k - j; None if there is none."""
     best: tuple[float, int, int] | None = None
     for m in range(4, n):
         for j in range(max(1, k - (n - m)), min(k, m - 1) + 1):

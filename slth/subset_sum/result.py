@@ -82,7 +82,9 @@ class SubsetSumResult:
         problem = self.problem
         _require(isinstance(self.status, Status), "status", "be a Status", self.status)
         needs_eps = self.status in (Status.FOUND, Status.ABSENT_PROVED, Status.NOT_FOUND)
-        _require(not needs_eps or problem.eps is not None, "status", "be one of a problem without eps", self.status)
+        _require(
+            not needs_eps or problem.eps is not None, "status", "be one of a problem without eps", self.status
+        )
         _require(
             self.status is not Status.CLOSEST_PROVED or problem.eps is None, "status", "answer eps", self.status
         )

@@ -91,6 +91,8 @@ def _targets(targets: FloatArray, p: int, bound: IntArray) -> tuple[IntArray, In
     t = np.where(lost, np.copysign(0.25, targets), t)
     floor = np.floor(t)
     fraction = t - floor
-    kind = np.where(fraction == 0, 0, np.where(fraction < 0.5, 1, np.where(fraction == 0.5, 2, 3))).astype(np.int64)
+    kind = np.where(fraction == 0, 0, np.where(fraction < 0.5, 1, np.where(fraction == 0.5, 2, 3))).astype(
+        np.int64
+    )
     goals = floor.astype(np.int64) * 4 + kind
     return np.clip(goals, -bound, bound), kind

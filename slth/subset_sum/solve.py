@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._validate import as_choice, as_integer, as_real, read_only
-from slth.errors import SlthError
+from slth.errors import CapacityExceeded, SlthError
 from slth.subset_sum.exhaustive import enumerate_all
+from slth.subset_sum.extremes import beyond
 from slth.subset_sum.mitm import Answer, meet
+from slth.subset_sum.pools import probe
 from slth.subset_sum.problem import Problem, Sizes, exact_error, exact_value, make_problem, within
 from slth.subset_sum.result import Status, SubsetSumResult
 
 METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat")
 DEFAULT_BYTES = 4 << 30
+FEW = 30  # samples up to which looking at extreme sums first saves nothing
 
 
 def solve(
@@ -65,7 +68,8 @@ def solve(
     InvalidInput
         If an argument breaks its rule.
     CapacityExceeded
-        Before allocating, if the method needs more than `max_bytes`.
+        Before allocating, if the method needs more than `max_bytes` (with eps, "auto" ends with LIMIT instead
+        when its pools were tried and failed).
     SolverFailed
         If CP-SAT ends in a state that is no answer.
 
@@ -106,7 +110,28 @@ def run(problem: Problem, method: str, max_bytes: int, deadline: float) -> Subse
         from slth.subset_sum.mip import search
 
         return judge(problem, search(problem, deadline), method)
-    return judge(problem, meet(problem, max_bytes, deadline), "meet-in-the-middle")
+    if method == "meet-in-the-middle":
+        return judge(problem, meet(problem, max_bytes, deadline), method)
+    return _automatic(problem, max_bytes, deadline)
+
+
+def _automatic(problem: Problem, max_bytes: int, deadline: float) -> SubsetSumResult:
+    """The cheapest method first: extreme sums, pools where eps leaves many solutions, then the complete search."""
+    if problem.n > FEW:
+        chosen = beyond(problem)
+        if chosen is not None:
+            return judge(problem, Answer(chosen, True, problem.n), "extremes")
+    work = 0
+    if problem.eps is not None:
+        chosen, work = probe(problem, max_bytes)
+        if chosen is not None:
+            return judge(problem, Answer(chosen, False, work), "pools")
+    try:
+        return judge(problem, meet(problem, max_bytes, deadline), "meet-in-the-middle")
+    except CapacityExceeded as error:
+        if not work:
+            raise
+        return judge(problem, Answer(None, False, work, (str(error),)), "pools")
 
 
 def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
@@ -116,7 +141,9 @@ def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
         return SubsetSumResult(problem, None, None, None, status, method, answer.work, answer.limits)
     indices = read_only(answer.indices.astype(np.int64))
     if not problem.k_min <= len(indices) <= problem.k_max:
-        raise SlthError(f"{method} proposed a subset of {len(indices)} samples: a defect of slth; please report it.")
+        raise SlthError(
+            f"{method} proposed a subset of {len(indices)} samples: a defect of slth; please report it."
+        )
     terms = problem.samples[indices].tolist()
     value, error = exact_value(terms), exact_error(terms, problem.target)
     limits: tuple[str, ...] = ()
@@ -127,5 +154,3 @@ def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
     else:
         status, limits = Status.LIMIT, answer.limits
     return SubsetSumResult(problem, indices, value, error, status, method, answer.work, limits)
-
-

@@ -1,0 +1,26 @@
+"""Targets beyond all sums: the largest and the smallest sum of an allowed size settle them in O(n log n)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slth._typing import IntArray
+from slth.subset_sum.problem import Problem
+
+
+def beyond(problem: Problem) -> IntArray | None:
+    """The closest subset if the target is at or beyond the largest or smallest sum, else None.
+
+    The sign of the correctly rounded sum of the chosen samples minus the target is the exact sign.
+    """
+    order = np.argsort(problem.samples, kind="stable")
+    negative = int(np.count_nonzero(problem.samples < 0))
+    small = min(max(negative, problem.k_min), problem.k_max)
+    large = min(max(problem.n - negative, problem.k_min), problem.k_max)
+    for chosen, sign in ((order[:small], -1), (order[problem.n - large :], 1)):
+        terms = problem.samples[chosen].tolist()
+        if sign * math.fsum([*terms, -problem.target]) <= 0:
+            return np.sort(chosen)
+    return None
