@@ -1,1 +1,1 @@
-"""Probability laws of samples: from one random word to a number, densities and distribution functions of sums."""
+"""Probability laws of samples: one random word to a number, densities and cdfs of sums."""

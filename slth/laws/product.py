@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class LiveProduct(Law):
         high = np.maximum(low, high)
         cuts = [low, *(np.clip(c - z, low, high) for c in range(-k, k + 1)), high]
         total = np.zeros(z.shape)
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(cuts):
             if np.any(stop > start):
                 total += self._piece(z, start, stop, k)
         return total

@@ -82,7 +82,7 @@ def _splines(x: FloatArray, k: int, count: int) -> FloatArray:
     points = x + ((k - 1) - 2.0 * index)
     # Exactly one point of the lattice lies in [-1, 1). It is found by one rounding, not by comparing every
     # point: rounded separately, two neighbours can both seem to lie inside.
-    table = np.where(index == np.floor((x + k) / 2.0), 0.5, 0.0)
+    table: FloatArray = np.where(index == np.floor((x + k) / 2.0), 0.5, 0.0)
     for m in range(2, k + 1):
         points = points[:-1] - 1.0
         # The factors are negative only outside the support, where rounding alone could leave a trace.

@@ -1,0 +1,241 @@
+"""Owns the inversions: the least sample size whose prediction reaches a wanted probability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from slth._validate import as_integer, as_real
+from slth.errors import CapacityExceeded, InvalidInput
+from slth.laws.law import Law
+from slth.theory.covering import uncovered_probability
+from slth.theory.entropy import log_binomial
+from slth.theory.hitting import miss_probability
+
+_LARGEST = 10**15  # beyond it n + 1 and n are the same number to the densities
+
+
+def n_hit(
+    eps: float,
+    z: float,
+    law: Law,
+    *,
+    k: int | None = None,
+    density: float | None = None,
+    probability: float = 0.5,
+    kind: str = "cox",
+) -> int:
+    """Least n at which `hit_probability(n, k, eps, z, law)` reaches `probability`.
+
+    Parameters
+    ----------
+    eps : float
+        Tolerance, eps > 0.
+    z : float
+        Target.
+    law : Law
+        Law of one sample.
+    k : int, optional
+        Fixed subset size, k >= 1. Exactly one of `k` and `density` is given.
+    density : float, optional
+        Fixed k/n in (0, 1): k = max(1, round(density n)), halves to the even neighbour.
+    probability : float
+        Wanted probability in (0, 1); compared through the miss, so 1 - 1e-12 means what it says.
+    kind : {"cox", "annealed"}
+        As in `miss_probability`.
+
+    Returns
+    -------
+    int
+        n > k.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
+    CapacityExceeded
+        If no n up to 10^15 reaches the probability.
+
+    Notes
+    -----
+    At fixed k the prediction increases with n, and doubling and bisection find the least n. At fixed density
+    it does so only between two jumps of k: sizes are then searched block by block, a block being the n that
+    round to one k, upward from a few blocks below the one that bisection finds.
+
+    Examples
+    --------
+    >>> from slth.laws.uniform import Uniform
+    >>> n_hit(1e-6, 1.0, Uniform(), k=5, probability=0.999)
+    76
+    """
+    width = as_real(eps, "eps", low=0.0, open_low=True)
+    target = as_real(z, "z")
+
+    def miss(n: int, chosen: int) -> float:
+        return float(miss_probability(n, chosen, width, target, law, kind=kind))
+
+    return _least(miss, k, density, probability)
+
+
+def n_cover(
+    eps: float,
+    law: Law,
+    *,
+    k: int | None = None,
+    density: float | None = None,
+    radius: float | None = None,
+    probability: float = 0.5,
+    kind: str = "cox",
+) -> int:
+    """Least n at which `cover_probability(n, k, eps, radius, law)` reaches `probability`.
+
+    Parameters and exceptions are those of `n_hit`, and:
+
+    Parameters
+    ----------
+    eps : float
+        Tolerance, eps > 0.
+    law : Law
+        Law of one sample.
+    k : int, optional
+        Fixed subset size, k >= 1. Exactly one of `k` and `density` is given.
+    density : float, optional
+        Fixed k/n in (0, 1).
+    radius : float, optional
+        Half-length of the interval to cover, radius >= eps. Default: sqrt(k), which grows with k.
+    probability : float
+        Wanted probability in (0, 1).
+    kind : {"cox", "annealed"}
+        As in `miss_probability`.
+
+    Returns
+    -------
+    int
+        n > k.
+
+    Examples
+    --------
+    >>> from slth.laws.uniform import Uniform
+    >>> [n_cover(1e-4, Uniform(), density=0.1, probability=p) for p in (0.5, 0.99)]
+    [46, 55]
+    """
+    width = as_real(eps, "eps", low=0.0, open_low=True)
+    reach = None if radius is None else as_real(radius, "radius", low=0.0, open_low=True)
+
+    def uncovered(n: int, chosen: int) -> float:
+        half = math.sqrt(chosen) if reach is None else reach
+        return uncovered_probability(n, chosen, width, half, law, kind=kind)
+
+    return _least(uncovered, k, density, probability)
+
+
+def n_first_moment(k: int, eps: float, edge_density: float) -> float:
+    r"""Sample size at which the least likely target is hit ln(1/eps) times in the mean.
+
+    The real solution n of C(n, k) 2 eps f = ln(1/eps), where f = `edge_density` is the density of the sum at
+    the least likely target: one expected hit, times the coupon-collector factor for hitting all of the about
+    1/eps distinguishable targets. For U[-1, 1] and the range sqrt(k), f = c_l/sqrt(k) with
+    c_l = sqrt(3/(2 pi)) e^{-3/2}. It neglects what subsets of one sample share, hence is for k << n.
+
+    Parameters
+    ----------
+    k : int
+        Subset size, k >= 1.
+    eps : float
+        Tolerance, 0 < eps < 1.
+    edge_density : float
+        Positive.
+
+    Returns
+    -------
+    float
+        n >= k.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
+
+    Examples
+    --------
+    >>> c_l = 0.15418033
+    >>> [round(n_first_moment(k, 5e-7, c_l / k**0.5), 1) for k in (4, 8, 12)]
+    [260.7, 46.1, 32.8]
+    """
+    chosen = as_integer(k, "k", low=1)
+    width = as_real(eps, "eps", low=0.0, high=1.0, open_low=True, open_high=True)
+    height = as_real(edge_density, "edge_density", low=0.0, open_low=True)
+    wanted = math.log(math.log(1.0 / width) / (2.0 * width * height))
+    if wanted <= 0.0:
+        return float(chosen)
+    high = 2.0 * chosen
+    while log_binomial(high, chosen) < wanted:
+        high *= 2.0
+    low = float(chosen)
+    while True:
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            return high
+        if log_binomial(middle, chosen) < wanted:
+            low = middle
+        else:
+            high = middle
+
+
+def _least(
+    failure: Callable[[int, int], float], k: int | None, density: float | None, probability: float
+) -> int:
+    allowed = 1.0 - as_real(probability, "probability", low=0.0, high=1.0, open_low=True, open_high=True)
+    if (k is None) == (density is None):
+        raise InvalidInput(
+            f"exactly one of `k` and `density` must be given; got k = {k!r}, density = {density!r}."
+        )
+    if k is not None:
+        chosen = as_integer(k, "k", low=1)
+        return _first(lambda n: failure(n, chosen) <= allowed, chosen + 1, None)
+    share = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
+    return least_size(lambda n, size: size < n and failure(n, size) <= allowed, share)[0]
+
+
+def least_size(enough: Callable[[int, int], bool], density: float) -> tuple[int, int]:
+    """Least n with enough(n, k), k = max(1, round(density n)), and that k.
+
+    `enough` must be monotone in n while k stays the same, and true for large n. It may fail again where k
+    jumps: the search ends within the first block of equal k that contains a success, looking back four
+    blocks from the one that bisection finds.
+    """
+
+    def size_of(n: int) -> int:
+        return max(1, round(density * n))
+
+    def first_of(block: int) -> int:
+        return _first(lambda n: size_of(n) >= block, 1, None)
+
+    near = size_of(_first(lambda n: enough(n, size_of(n)), 1, None))
+    block = max(1, near - 4)
+    while True:
+        first, last = first_of(block), first_of(block + 1) - 1
+        if last >= first and enough(last, size_of(last)):
+            return _first(lambda n: enough(n, size_of(n)), first, last), block
+        block += 1
+
+
+def _first(passes: Callable[[int], bool], low: int, high: int | None) -> int:
+    """Least n >= low with passes(n), for a predicate that, once true, stays true; `high` passes if given."""
+    if high is None:
+        high, step = low, 1
+        while not passes(high):
+            low = high + 1
+            high, step = high + step, 2 * step
+            if high > _LARGEST:
+                raise CapacityExceeded(
+                    f"no sample size up to {_LARGEST} reaches the wanted probability. "
+                    "Use a larger `eps`, a larger `k` or a smaller radius."
+                )
+    while low < high:
+        middle = (low + high) // 2
+        if passes(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return high
