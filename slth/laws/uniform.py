@@ -51,7 +51,8 @@ class Uniform(Law):
 
     def _sum_pdf(self, x: FloatArray, k: int) -> FloatArray:
         # f_k is even; on the negative side the half-open convention keeps the end point -1 of f_1.
-        return _splines(-np.abs(x), k, 1)[0]
+        values: FloatArray = _splines(-np.abs(x), k, 1)[0]
+        return values
 
     def _sum_lower(self, x: FloatArray, k: int) -> FloatArray:
         inside = np.maximum(x, -float(k))

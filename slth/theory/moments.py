@@ -62,7 +62,7 @@ def sum_bounds(law: Law) -> SumBounds:
     [natale2024], Definition 1 and Lemma 1, with sharp constants instead of the proof's.
 
     *Uniform*. c_u = 1/sqrt(2), attained at k = 2 only: sqrt(k) f_k(0) is half the normalised volume of a
-    central section of the cube, at most sqrt(2)/2 by Ball's theorem. c_l = sqrt(3/(2 pi)) e^{-3/2} is the
+    central section of the cube, at most sqrt(2)/2 [ball1986]. c_l = sqrt(3/(2 pi)) e^{-3/2} is the
     limit of sqrt(k) f_k(sqrt k), which is approached from above (f_k falls away from 0, so the edge is worst).
 
     *Normal*. sqrt(k) f_k(x sqrt k) does not depend on k: c_u = 1/(s sqrt(2 pi)), c_l = c_u e^{-1/(2 s^2)}.

@@ -272,7 +272,7 @@ THEOREM_4 = Bound(
         "ntilde/eps)^2/H2(gamma), contains with probability at least 1 - eps a subnetwork of density at most "
         "gamma, counted in coefficients of the basis, that approximates any target of the class within eps."
     ),
-    source="natale2024, Theorem 4",
+    source="natale2024, Theorem 4, after ferbach2023",
     remarks=(
         "As printed, ntilde stands for the intermediate copies; by the construction it is the sample per "
         "coefficient, and the intermediate layer needs 2 n ntilde copies (intermediate_copies).",
