@@ -39,7 +39,7 @@ def command(*, common: Common = COMMON) -> int:
     ]
     cache = _numba_cache()
     warnings = _warnings(cache)
-    tested = _self_test() if not problems else {"instances": 0, "wrong": []}
+    tested: dict[str, Any] = _self_test() if not problems else {"instances": 0, "wrong": []}
     problems += [f"self test: {text}" for text in tested["wrong"]]
     record: dict[str, Any] = {
         "slth": __version__,
@@ -49,7 +49,8 @@ def command(*, common: Common = COMMON) -> int:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": _memory("MemTotal"),
         "memory_available_bytes": _memory("MemAvailable"),
-        "threads": "Python threads over compiled routines without the GIL; results do not depend on their number",
+        "threads": "Python threads over compiled routines without the GIL; results do not depend on their "
+        "number",
         "numba_cache": cache,
         "packages": core,
         "optional": optional,

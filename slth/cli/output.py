@@ -79,7 +79,7 @@ def print_pairs(pairs: Sequence[tuple[str, Any]], title: str | None = None) -> N
     table.add_column(overflow="fold")
     for label, value in pairs:
         table.add_row(label, _cell(value))
-    console().print(table)
+    _print(table)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
@@ -90,7 +90,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """Print without the blanks that fill the last column: they are noise in a file."""
+    out = console()
+    with out.capture() as captured:
+        out.print(table)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def say(text: str) -> None:

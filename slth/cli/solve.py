@@ -91,8 +91,8 @@ def command(
         pairs += [
             (best, " ".join(map(str, indices)) or "(empty subset)"),
             ("size", f"{len(indices)} of {values.size}"),
-            ("sum", repr(float(result.value))),
-            ("error", f"{float(result.error)!r} (absolute)"),
+            ("sum", repr(result.value)),
+            ("error", f"{result.error!r} (absolute)"),
         ]
     if result.limits:
         pairs.append(("limits", ", ".join(result.limits)))

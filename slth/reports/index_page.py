@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from slth.plots.trials import draw_verification
@@ -30,13 +31,16 @@ def index_page(summary: Mapping[str, Any], density_svg: str, target: Mapping[str
         A self-contained HTML document with links to the ticket folders and data files beside it.
     """
     best = summary["tickets"]["ticket-sign-matched"]
+    widths = " \u2013 ".join(map(str, target["widths"]))
     body = "\n".join(
         [
             "<h1>A classifier found inside a random network</h1>",
             paragraph(
-                f"A trained network for handwritten digits ({' \u2013 '.join(map(str, target['widths']))} neurons, "
-                f"{number(target['parameters'])} parameters, right on {number(target['right'])} of {number(target['digits'])} "
-                "images) is recovered by deleting weights of a random network that was drawn first and never changed.",
+                f"A trained network for handwritten digits ({widths} neurons, "
+                f"{number(target['parameters'])} parameters, right on {number(target['right'])} of "
+                f"{number(target['digits'])} "
+                "images) is recovered by deleting weights of a random network that was drawn first and never "
+                "changed.",
                 "lead",
             ),
             verdict(summary, best),
@@ -51,12 +55,15 @@ def index_page(summary: Mapping[str, Any], density_svg: str, target: Mapping[str
 
 
 TICKET_NOTE = (
-    "Certified error: largest l2 difference of the outputs over the whole box, proved. Density is kept / total, m counts "
-    "every weight of both random layers of each target layer. The paper's count counts a first-layer edge once for each "
+    "Certified error: largest l2 difference of the outputs over the whole box, proved. Density is kept / "
+    "total, m counts "
+    "every weight of both random layers of each target layer. The paper's count counts a first-layer edge once "
+    "for each "
     "second-layer edge that it feeds, an upper bound of the density."
 )
 FIGURE_CAPTION = (
-    "Each curve says how many random parameters per target parameter (m/m_t) are needed for a ticket of a given density. "
+    "Each curve says how many random parameters per target parameter (m/m_t) are needed for a ticket of a "
+    "given density. "
     "Measured tickets stand at kept/total; a thin line leads to the paper's count, which the curves use. "
     "Constants that theorems leave open are set as the legend says."
 )
@@ -73,9 +80,12 @@ def verdict(summary: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         else "not every claim was verified, see below."
     )
     return (
-        f'<p class="verdict {"good" if good else "bad"}"><strong>{"Verified." if good else "Attention:"}</strong> '
-        f"On every input in [0, 1]<sup>64</sup> the ticket's output is within {escape(number(certificate['bound']))} of the "
-        f"target's; {escape(number(certificate['predictions_proved']))} of {escape(number(certificate['inputs_checked']))} "
+        '<p class="verdict '
+        f'{"good" if good else "bad"}"><strong>{"Verified." if good else "Attention:"}</strong> '
+        "On every input in [0, 1]<sup>64</sup> the ticket's output is within "
+        f"{escape(number(certificate['bound']))} of the "
+        f"target's; {escape(number(certificate['predictions_proved']))} of "
+        f"{escape(number(certificate['inputs_checked']))} "
         f"predictions are proved equal; {escape(ending)}</p>"
     )
 
@@ -83,35 +93,44 @@ def verdict(summary: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 def headline(best: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The tiles, for the sign-matched ticket."""
     certificate = best["certificate"]
+    asked = f"asked for {number(best['eps'])}; worst found {number(certificate['lower_estimate'])}"
+    counted = f"{number(best['m'])} random, {number(best['m_t'])} target parameters"
+    proved = f"{number(certificate['predictions_proved'])} of {number(certificate['inputs_checked'])}"
+    equal = f"measured equal: {number(certificate['predictions_equal'])}"
     return [
-        ("Certified error", number(certificate["bound"]), f"asked for {number(best['eps'])}; worst found {number(certificate['lower_estimate'])}"),
+        ("Certified error", number(certificate["bound"]), asked),
         ("Density", number(best["density"]), f"sparsity {number(best['sparsity'])}"),
-        ("Overparameterisation", number(best["overparameterization"]), f"{number(best['m'])} random, {number(best['m_t'])} target parameters"),
-        (
-            "Predictions proved equal",
-            f"{number(certificate['predictions_proved'])} of {number(certificate['inputs_checked'])}",
-            f"measured equal: {number(certificate['predictions_equal'])}",
-        ),
-    ]  # fmt: skip
+        ("Overparameterisation", number(best["overparameterization"]), counted),
+        ("Predictions proved equal", proved, equal),
+    ]
 
 
 def ticket_table(summary: Mapping[str, Any]) -> str:
     """Both tickets side by side."""
     columns = (
-        "arrangement", "certified error", "budget", "worst found", "m/m_t", "density", "sparsity", "paper's count",
+        "arrangement", "certified error", "budget", "worst found", "m/m_t", "density", "sparsity", "paper's "
+        "count",
         "dead edges", "proved equal", "prune, s", "check, s",
     )  # fmt: skip
     rows = []
     for name, own in summary["tickets"].items():
-        certificate, arrangement = own["certificate"], own["arrangement"]
+        found, seconds = own["certificate"], summary["seconds"]
         rows.append(
             (
-                NAMES.get(name, name), certificate["bound"], certificate["budget"], certificate["lower_estimate"],
-                own["overparameterization"], own["density"], own["sparsity"], own["paper_density"], own["dead_edges"],
-                f"{number(certificate['predictions_proved'])} of {number(certificate['inputs_checked'])}",
-                summary["seconds"][f"prune {arrangement}"], summary["seconds"][f"check {arrangement}"],
+                NAMES.get(name, name),
+                found["bound"],
+                found["budget"],
+                found["lower_estimate"],
+                own["overparameterization"],
+                own["density"],
+                own["sparsity"],
+                own["paper_density"],
+                own["dead_edges"],
+                f"{number(found['predictions_proved'])} of {number(found['inputs_checked'])}",
+                seconds[f"prune {own['arrangement']}"],
+                seconds[f"check {own['arrangement']}"],
             )
-        )  # fmt: skip
+        )
     return table(columns, rows)
 
 
@@ -119,7 +138,8 @@ def links(summary: Mapping[str, Any]) -> str:
     """A line per ticket: its page and how to check it."""
     lines = "".join(
         f'<li><a href="{escape(name)}/report.html">page of {escape(NAMES.get(name, name))}</a>, '
-        f'files in <a href="{escape(name)}/">{escape(name)}/</a>, checked again by <code>slth check {escape(name)}</code></li>'
+        f'files in <a href="{escape(name)}/">{escape(name)}/</a>, checked again by <code>slth check '
+        f"{escape(name)}</code></li>"
         for name in summary["tickets"]
     )
     return f"<ul>{lines}</ul>"
@@ -131,15 +151,17 @@ def verification_parts(summary: Mapping[str, Any]) -> list[str]:
     for index, own in enumerate(summary["verifications"]):
         claim = own["claim"]
         svg = inline_svg(
-            lambda ax, own=own: draw_verification(own, ax),
+            partial(draw_verification, own),
             size=(6.6, 1.6),
             name=f"trials{index}",
             label=f"Hits of {own['trials']} trials against the claim of {claim['title']}",
         )
         caption = (
             f"{claim['title']}, n = {own['n']}, k = {own['k']}, eps = {own['eps']:g}, {own['law']} law, target "
-            f"{own['target'] if isinstance(own['target'], str) else number(own['target'])}: {own['verdict']}. {own['reason']} "
-            f"Each trial is decided exactly; the verdict is wrong with probability at most {number(own['false_alarm'])}."
+            f"{own['target'] if isinstance(own['target'], str) else number(own['target'])}: {own['verdict']}. "
+            f"{own['reason']} "
+            "Each trial is decided exactly; the verdict is wrong with probability at most "
+            f"{number(own['false_alarm'])}."
         )
         parts.append(figure(svg, caption))
     return parts
@@ -163,7 +185,8 @@ def repetition(summary: Mapping[str, Any]) -> str:
     """What it takes to get the same numbers again."""
     found = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
     return f"<pre>slth reproduce --seed {escape(summary['seed'])}</pre>" + paragraph(
-        f"Made in {summary['seconds']['all']:.0f} s on {summary['cores']} cores with {found}. The tickets, the trials and "
+        f"Made in {summary['seconds']['all']:.0f} s on {summary['cores']} cores with {found}. The tickets, the "
+        "trials and "
         "the figure do not depend on the number of threads.",
         "quiet",
     )

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+
 def style() -> str:
     """The style sheet, as text to set inside a page."""
     return (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
@@ -28,7 +29,8 @@ def page(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
+        "'unsafe-inline'\">\n"
         f"<title>{escape(title)}</title>\n<style>{style()}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -46,7 +48,8 @@ def paragraph(text: str, kind: str = "") -> str:
 def tiles(items: Iterable[tuple[str, str, str]]) -> str:
     """Headline numbers: (label, value, remark)."""
     cells = "".join(
-        f'<div class="tile"><dt>{escape(label)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>'
+        "<div "
+        f'class="tile"><dt>{escape(label)}</dt><dd>{escape(value)}<small>{escape(remark)}</small></dd></div>'
         for label, value, remark in items
     )
     return f'<dl class="tiles">{cells}</dl>'
@@ -95,6 +98,11 @@ def number(value: Any) -> str:
     if not math.isfinite(value):
         return "\u221e" if value > 0 else str(value)
     return f"{value:.4g}"
+
+
+def raised(exponent: int) -> str:
+    """An integer in raised digits, for exponents and dimensions."""
+    return str(exponent).translate(str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"))
 
 
 def versions() -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 EPS = 0.05
 ARRANGEMENTS = ("sign-matched", "paper")
-# Two claims about random subset sums: Theorem 2 just inside its hypotheses, and the second moment where it is strong.
+# Theorem 2 just inside its hypotheses, and the second moment where it is strong
 VERIFICATIONS: tuple[dict[str, Any], ...] = (
     {"n": 20, "k": 5, "eps": 1e-4, "bound": "theorem-2", "trials": 4000},
     {"n": 30, "k": 6, "eps": 2e-4, "bound": "second-moment", "trials": 4000},
@@ -185,7 +185,8 @@ def _headline(summaries: dict[str, dict[str, Any]], verifications: list[dict[str
     for own in verifications:
         claim = own["claim"]
         lines[claim["name"]] = (
-            f"{own['verdict']}: {own['hits']}/{own['trials']} {own['estimate']:.4g} [{own['low']:.4g}, {own['high']:.4g}] "
+            f"{own['verdict']}: {own['hits']}/{own['trials']} {own['estimate']:.4g} [{own['low']:.4g}, "
+            f"{own['high']:.4g}] "
             f"{100 * own['confidence']:g} % exact, claimed >= {claim['probability']:.4g}"
         )
     return lines

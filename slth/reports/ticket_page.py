@@ -11,6 +11,7 @@ from slth.plots.errors import ErrorHistogram, draw_errors
 from slth.plots.look import SMALL
 from slth.reports.figures import inline_svg
 from slth.reports.page import (
+    raised,
     bullets,
     escape,
     facts,
@@ -23,8 +24,8 @@ from slth.reports.page import (
     tiles,
     versions,
 )
-from slth.tickets.certificate import entry_errors
 from slth.tickets.bounds import LayerPair
+from slth.tickets.certificate import entry_errors
 from slth.tickets.scaling import scaled_weights
 from slth.tickets.ticket import Ticket
 
@@ -69,8 +70,10 @@ def ticket_page(ticket: Ticket) -> str:
 
 
 LAYER_NOTE = (
-    "Copies are hidden neurons per input; live is the number of them whose random weight has the sign that a half "
-    "needs (least and most over the inputs); k edges are kept per weight and half. Errors and tolerances are in "
+    "Copies are hidden neurons per input; live is the number of them whose random weight has the sign that a "
+    "half "
+    "needs (least and most over the inputs); k edges are kept per weight and half. Errors and tolerances are "
+    "in "
     "scaled units: a layer's weights were divided by 2^scale. The contribution is in the target's units."
 )
 
@@ -128,17 +131,23 @@ def certified(summary: dict[str, Any], place: str) -> list[str]:
     certificate = summary["certificate"]
     lines = [
         f"Domain: {place}. Nothing is said of inputs outside it.",
-        "Norm: Euclidean (l2) norm of the difference of the outputs, in the target's own units, the largest over the "
-        "domain. The proof covers real arithmetic on the exact weights; rounding inside the proof is accounted for.",
-        f"A-posteriori bound, from the actual errors of the weights: {number(certificate['a_posteriori'])}. Budget, from "
+        "Norm: Euclidean (l2) norm of the difference of the outputs, in the target's own units, the largest "
+        "over the "
+        "domain. The proof covers real arithmetic on the exact weights; rounding inside the proof is accounted "
+        "for.",
+        f"A-posteriori bound, from the actual errors of the weights: {number(certificate['a_posteriori'])}. "
+        "Budget, from "
         f"the tolerances alone: {number(certificate['budget'])}. The claim is the smaller.",
-        f"The worst input found has error {number(certificate['lower_estimate'])}: the true supremum lies between that "
+        f"The worst input found has error {number(certificate['lower_estimate'])}: the true supremum lies "
+        "between that "
         "and the certified error.",
     ]
     if certificate["inputs_checked"]:
         lines.append(
-            f"On {number(certificate['predictions_proved'])} of the {number(certificate['inputs_checked'])} inputs given, "
-            "the target's margin exceeds \u221a2 times the bound, which proves that both networks predict the same class."
+            f"On {number(certificate['predictions_proved'])} of the {number(certificate['inputs_checked'])} "
+            "inputs given, "
+            "the target's margin exceeds \u221a2 times the bound, which proves that both networks predict the "
+            "same class."
         )
     return lines
 
@@ -156,7 +165,8 @@ def size(summary: dict[str, Any]) -> list[tuple[str, Any]]:
         ("density (sparsity)", f"{number(summary['density'])} ({number(summary['sparsity'])})"),
         (
             "density by the paper's count",
-            f"{number(summary['paper_density'])} (a first-layer edge counted once per second-layer edge it feeds)",
+            f"{number(summary['paper_density'])} (a first-layer edge counted once per second-layer edge it "
+            "feeds)",
         ),
         (
             "dead edges",
@@ -168,19 +178,35 @@ def size(summary: dict[str, Any]) -> list[tuple[str, Any]]:
 def layer_table(summary: dict[str, Any]) -> str:
     """One row per target layer."""
     columns = (
-        "layer", "inputs", "outputs", "copies", "live", "k", "scale", "tolerance", "largest error", "rms error",
-        "kept, first", "kept, second", "contribution",
-    )  # fmt: skip
+        "layer",
+        "inputs \u2192 outputs",
+        "copies",
+        "live",
+        "k",
+        "scale",
+        "tolerance",
+        "largest error",
+        "rms error",
+        "kept, first + second",
+        "contribution",
+    )
     contributions = summary["certificate"]["contributions"]
     rows = [
         (
-            layer["name"], layer["inputs"], layer["outputs"], layer["copies"],
-            f"{layer['live_min']}\u2013{layer['live_max']}", layer["k"], f"2^{layer['scale_exponent']}",
-            layer["tolerance"], layer["largest_error"], layer["rms_error"], layer["kept_first"],
-            layer["kept_second"], contribution,
+            layer["name"],
+            f"{layer['inputs']} \u2192 {layer['outputs']}",
+            layer["copies"],
+            f"{layer['live_min']}\u2013{layer['live_max']}",
+            layer["k"],
+            f"2{raised(layer['scale_exponent'])}",
+            layer["tolerance"],
+            layer["largest_error"],
+            layer["rms_error"],
+            f"{number(layer['kept_first'])} + {number(layer['kept_second'])}",
+            contribution,
         )
         for layer, contribution in zip(summary["layers"], contributions, strict=True)
-    ]  # fmt: skip
+    ]
     return table(columns, rows)
 
 
@@ -226,12 +252,15 @@ def recheck(certificate: dict[str, Any]) -> list[str]:
         "<p>In the folder that holds this page:</p>",
         "<pre>slth check .</pre>",
         paragraph(
-            "It compares every file with the manifest, draws the random network again from its seed, sums the kept "
-            "products exactly, derives both bounds, the worst input's error and the predictions anew, and compares them "
+            "It compares every file with the manifest, draws the random network again from its seed, sums the "
+            "kept "
+            "products exactly, derives both bounds, the worst input's error and the predictions anew, and "
+            "compares them "
             "with what is claimed. It uses none of the code that arranged, pruned or solved."
         ),
         paragraph(
-            "The random network is numpy's Philox: weight o of (layer l, sublayer s, input j, copy c) is word o of "
+            "The random network is numpy's Philox: weight o of (layer l, sublayer s, input j, copy c) is word "
+            "o of "
             "Philox(key=seed, counter=[0, c, j, 2 l + s]), and its value is (word >> 40) * 2^-23 - 1, in "
             "[-1, 1).",
             "quiet",
@@ -261,7 +290,7 @@ def domain_text(domain: Domain) -> str:
     low, high = np.unique(domain.low), np.unique(domain.high)
     if domain.kind == "ball":
         centre = "0" if not np.any(domain.center) else "its centre"
-        return f"the l2 ball of radius {number(float(domain.radius))} around {centre} in R^{domain.size}"
+        return f"the l2 ball of radius {number(float(domain.radius))} around {centre} in R{raised(domain.size)}"
     if low.size == 1 and high.size == 1:
-        return f"the box [{low[0]:g}, {high[0]:g}]^{domain.size}"
+        return f"the box [{low[0]:g}, {high[0]:g}]{raised(domain.size)}"
     return f"a box of {domain.size} intervals within [{low[0]:g}, {high[-1]:g}]"

@@ -102,7 +102,8 @@ def test_traceback_only_on_request(
 def test_help_is_light_and_quick() -> None:
     code = (
         "import sys\nfrom slth.cli.app import run\nassert run(['--help']) == 0\n"
-        "heavy = {'numba', 'scipy', 'ortools', 'matplotlib', 'torch'} & set(sys.modules)\nassert not heavy, heavy"
+        "heavy = {'numba', 'scipy', 'ortools', 'matplotlib', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
     )
     fastest = float("inf")
     for _ in range(3):

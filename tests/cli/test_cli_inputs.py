@@ -97,10 +97,12 @@ def test_domains(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text(json.dumps(stored.to_json()))
     assert parse_domain(str(tmp_path / "d.json"), 2) == stored
     for text in ("box", "box:1", "box:a:b", "ball:x", "sphere:1", ""):
-        with pytest.raises(InvalidInput, match="`--domain` must be box:LOW:HIGH, ball:RADIUS or a .json file"):
+        with pytest.raises(
+            InvalidInput, match=r"`--domain` must be box:LOW:HIGH, ball:RADIUS or a \.json file"
+        ):
             parse_domain(text, 2)
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(InvalidInput, match="cannot read .*bad.json as JSON"):
+    with pytest.raises(InvalidInput, match=r"cannot read .*bad\.json as JSON"):
         parse_domain(str(tmp_path / "bad.json"), 2)
 
 

@@ -33,9 +33,14 @@ def test_failure_leaves_nothing_new(tmp_path: Path, kind: type[BaseException], o
     place = tmp_path / "report"
     if overwrite:
         report(place, "kept")
-    with pytest.raises(kind, match="stop"), new_folder(place, overwrite=overwrite) as partial:
-        (partial / "a").write_text("a")
-        raise kind("stop")
+
+    def write() -> None:
+        with new_folder(place, overwrite=overwrite) as partial:
+            (partial / "a").write_text("a")
+            raise kind("stop")
+
+    with pytest.raises(kind, match="stop"):
+        write()
     assert [item.name for item in tmp_path.iterdir()] == (["report"] if overwrite else [])
     if overwrite:
         assert (place / "old.txt").read_text() == "kept"
