@@ -130,7 +130,7 @@ class HalfMap:
         if self.relative:
             # Every term met one rounding more, in the matrix.
             error = rounding(np.abs(chosen) @ np.abs(point), point.size + 2)
-        return value, error
+        return value, np.where(chosen.any(axis=1), error, 0.0)
 
     def row_range(self, box: Enclosure) -> tuple[FloatArray, FloatArray]:
         """Lower and upper bounds of each output over the box."""
@@ -142,7 +142,9 @@ class HalfMap:
         np.maximum(most, 0.0, out=most, where=inside[None, :])
         # One rounding in each product, one in the matrix, and those of the sum.
         slack = rounding(np.maximum(np.abs(least), np.abs(most)).sum(axis=1), box.low.size + 2)
-        return down(least.sum(axis=1) - slack), up(most.sum(axis=1) + slack)
+        low, high = down(least.sum(axis=1) - slack), up(most.sum(axis=1) + slack)
+        some = self.positive.any(axis=1) | self.negative.any(axis=1)
+        return np.where(some, low, 0.0), np.where(some, high, 0.0)
 
     def image(self, box: Enclosure, lipschitz: float, moving: int) -> Enclosure:
         """Enclosure of all values over `box`; `lipschitz` bounds the map's Lipschitz constant in l2.

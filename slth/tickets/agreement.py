@@ -82,8 +82,9 @@ def agreement(
     sqrt(2) times the bound therefore cannot be overturned, and with nothing else known about e no smaller
     factor would do.
 
-    The target is evaluated in floats. An error bound of each activation is carried along: with h off by at most
-    r, W h is off by at most |W| r plus the rounding of the product, and ReLU does not enlarge it. Time O(N m_t).
+    The target is evaluated in floats. An error bound of each activation is carried along: with h off by at
+    most r, W h is off by at most |W| r plus the rounding of the product, and ReLU does not enlarge it. Time
+    O(N m_t) for m_t target weights.
 
     Examples
     --------

@@ -32,6 +32,7 @@ from slth.networks.domain import Domain
 from slth.networks.intervals import Enclosure, HalfMap, domain_enclosure, through_rows
 from slth.networks.norms import (
     UNIT,
+    add_up,
     balanced_weights,
     grouped_norm_upper,
     norm_upper,
@@ -149,7 +150,7 @@ def _through_layer(
     passed = np.where(alive, through_rows(carried, step.entries, step.norm), 0.0)
     joint, split = _joint_norm(carried, error, ticket, step, alive)
     apart = np.maximum(up(after_ticket.high - after_target.low), up(after_target.high - after_ticket.low))
-    entries = np.where(alive, np.minimum(up(passed + local), np.maximum(apart, 0.0)), 0.0)
+    entries = np.where(alive, np.minimum(add_up(passed, local), np.maximum(apart, 0.0)), 0.0)
     method, total = "spectral", joint
     by_entries = norm_upper(entries)
     if by_entries < joint:

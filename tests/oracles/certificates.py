@@ -1,0 +1,104 @@
+"""Slow, exact judges of certificates: rational forward passes and norms, points of small domains.
+
+A chain is a list of (weight, positive, negative or None, biased, relu), arrays of float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+
+
+def exact_outputs(chain, x):
+    """Outputs of target and ticket at a float64 input, as lists of Fractions."""
+    target = ticket = [Fraction(float(v)) for v in x]
+    for weight, positive, negative, biased, relu in chain:
+        if biased:
+            target, ticket = [*target, Fraction(1)], [*ticket, Fraction(1)]
+        target = [
+            sum((Fraction(float(w)) * h for w, h in zip(row, target, strict=True)), Fraction(0))
+            for row in weight
+        ]
+        after = []
+        for i in range(len(positive)):
+            total = Fraction(0)
+            for j, h in enumerate(ticket):
+                if h >= 0:
+                    total += Fraction(float(positive[i][j])) * h
+                else:
+                    assert negative is not None, "a negative input met a layer without a negative half"
+                    total += Fraction(float(negative[i][j])) * -h
+            after.append(total)
+        ticket = after
+        if relu:
+            target, ticket = [max(v, Fraction(0)) for v in target], [max(v, Fraction(0)) for v in ticket]
+    return target, ticket
+
+
+def exact_square(chain, x):
+    """Square of the l2 output error at x, a Fraction."""
+    target, ticket = exact_outputs(chain, x)
+    return sum(((g - f) ** 2 for f, g in zip(target, ticket, strict=True)), Fraction(0))
+
+
+def float_errors(chain, points):
+    """l2 output errors (N,) in plain floats, to find which input deserves the exact evaluation."""
+    target = ticket = np.asarray(points)
+    for weight, positive, negative, biased, relu in chain:
+        if biased:
+            one = np.ones((len(points), 1))
+            target, ticket = np.concatenate([target, one], 1), np.concatenate([ticket, one], 1)
+        target = target @ np.transpose(weight)
+        both = np.where(ticket > 0, ticket, 0) @ np.transpose(positive)
+        if negative is not None:
+            both = both - np.where(ticket < 0, ticket, 0) @ np.transpose(negative)
+        ticket = both
+        if relu:
+            target, ticket = np.where(target > 0, target, 0), np.where(ticket > 0, ticket, 0)
+    return np.sqrt(((target - ticket) ** 2).sum(1))
+
+
+def box_points(rng, low, high, count):
+    """All corners, centres of faces and zeros where inside, and random points of a box."""
+    axes = []
+    for a, b in zip(low, high, strict=True):
+        axes.append(sorted({float(a), float(b), float(np.clip(0.0, a, b))}))
+    grid = np.array(list(itertools.product(*axes)))
+    return np.concatenate([grid, rng.uniform(low, high, (count, len(low)))])
+
+
+def ball_points(rng, center, radius, count):
+    """Random points inside a ball, many of them close to its boundary, and points along the axes."""
+    d = len(center)
+    directions = rng.normal(size=(count, d))
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-300)
+    directions = np.concatenate([directions, np.eye(d), -np.eye(d), np.zeros((1, d))])
+    lengths = np.where(rng.random(len(directions)) < 0.7, 1.0, rng.random(len(directions)))
+    return np.asarray(center) + directions * (lengths * radius * (1 - 1e-12))[:, None]
+
+
+def worst_square(chain, points):
+    """Largest exact squared error among the few points that floats find worst."""
+    errors = float_errors(chain, points)
+    return max(exact_square(chain, points[i]) for i in np.argsort(-errors)[:2])
+
+
+def norm_at_most(matrix, bound):
+    """Whether ||A||_2 <= bound, exactly: bound^2 I - A A^T positive semidefinite, over the rationals."""
+    rows = [[Fraction(float(v)) for v in row] for row in matrix]
+    if rows and len(rows) > len(rows[0]):
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    size = len(rows)
+    left = [[-sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows]
+    for i in range(size):
+        left[i][i] += Fraction(bound) ** 2
+    for i in range(size):
+        if left[i][i] < 0 or (left[i][i] == 0 and any(left[i][i:])):
+            return False
+        for r in range(i + 1, size):
+            if left[r][i]:
+                factor = left[r][i] / left[i][i]
+                left[r] = [a - factor * b for a, b in zip(left[r], left[i], strict=True)]
+    return True
