@@ -1,4 +1,4 @@
-"""The menu of commands. `nox -l` lists it, `nox` runs what CI runs; all in the environment that nox itself is in.
+"""The menu of commands: `nox -l` lists it, `nox` runs what CI runs, in the environment that nox itself is in.
 
 The three regimes of compiled code: `boundscheck` finds writes out of range, `tests` is the truth, `nojit`
 runs the routines as plain Python and measures branch coverage.
@@ -36,7 +36,9 @@ def tests(session: nox.Session) -> None:
 def boundscheck(session: nox.Session) -> None:
     """Compiled with bounds checks: an index out of range raises instead of corrupting memory."""
     env = {"NUMBA_BOUNDSCHECK": "1"}
-    session.run("python", "-m", "pytest", "-m", "not slow and not compiled", *COMPILED, *session.posargs, env=env)
+    session.run(
+        "python", "-m", "pytest", "-m", "not slow and not compiled", *COMPILED, *session.posargs, env=env
+    )
 
 
 @nox.session

@@ -32,7 +32,7 @@ class HalfSample:
     dead: int
 
     def sizes(self, k: int) -> tuple[int, int] | None:
-        """Smallest and largest number of live edges in a subset of size k; None when there is no such subset."""
+        """Fewest and most live edges in a subset of size k; None when there is no such subset."""
         low, high = max(0, k - self.dead), min(k, self.live.size)
         return (low, high) if low <= high else None
 

@@ -67,7 +67,9 @@ def derive(source: Source, target: Network, construction: Construction) -> Deriv
     )
 
 
-def issue(source: Source, target: Network, construction: Construction, inputs: FloatArray | None) -> Certificate:
+def issue(
+    source: Source, target: Network, construction: Construction, inputs: FloatArray | None
+) -> Certificate:
     """Derive, attack and state: the certificate of a ticket just built."""
     found = derive(source, target, construction)
     scale = construction.output_scale_exponent

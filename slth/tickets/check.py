@@ -89,11 +89,11 @@ def check(path: str | Path, target: Network | None = None) -> CheckReport:
     weights = sum(layer.outputs * layer.inputs for layer in construction.layers)
     facts = (
         "manifest: every file has its sha256 sum",
-        f"source: {contents.source.parameters} weights specified by seed {contents.source.seed}, regenerated where kept",
-        f"masks: {kept} edges kept; {weights} weights recomputed in exact integers and equal to the stored network",
+        f"source: {contents.source.parameters} weights, specified by seed {contents.source.seed}",
+        f"masks: {kept} edges kept; {weights} weights summed in exact integers, equal to the stored network",
         "subset sizes: each weight keeps what the arrangement allows, no edge serves the wrong sign",
         "tolerances: every entry of every error matrix within its layer's tolerance",
-        f"certificate: sup of the l2 output error at most {certificate.bound!r}, at least {certificate.lower_estimate!r}",
+        f"certificate: largest l2 error at most {certificate.bound!r}, at least {certificate.lower_estimate!r}",
         f"predictions: {certificate.predictions_proved} of {certificate.inputs_checked} proved equal",
     )
     return CheckReport(
@@ -116,7 +116,9 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
         return problems, None
     construction = contents.construction
     found = derive(contents.source, contents.target, construction)
-    weights = scaled_weights(contents.target.dense_chain(), [layer.scale_exponent for layer in construction.layers])
+    weights = scaled_weights(
+        contents.target.dense_chain(), [layer.scale_exponent for layer in construction.layers]
+    )
     for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
         first = contents.source.matched(index)
         problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
@@ -130,7 +132,10 @@ def _shape_problems(contents: Contents) -> list[str]:
     construction = contents.construction
     chain = contents.target.dense_chain()
     if construction.domain.size != chain[0].weight.shape[1]:
-        return [f"the domain has {construction.domain.size} coordinates, the target {chain[0].weight.shape[1]} inputs"]
+        return [
+            f"the domain has {construction.domain.size} coordinates, "
+            f"the target {chain[0].weight.shape[1]} inputs"
+        ]
     if construction.arrangement not in ("sign-matched", "paper"):
         problems.append(f"unknown arrangement {construction.arrangement!r}")
     if construction.budget not in ("frobenius", "theorem"):
@@ -176,7 +181,9 @@ def _size_problems(
     """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none."""
     problems = []
     if own.on_dead:
-        problems.append(f"layer {layer.name!r}: {own.on_dead} edge(s) kept from neurons whose incoming weight is zero")
+        problems.append(
+            f"layer {layer.name!r}: {own.on_dead} edge(s) kept from neurons whose incoming weight is zero"
+        )
     served = np.zeros((2, layer.inputs), dtype=np.bool_)
     served[0] = True
     served[1] = layer.signed
@@ -189,7 +196,9 @@ def _size_problems(
             spare = _dead(first, half, served)
             foreign = _foreign_edges(layer, first, half, served)
             if foreign:
-                problems.append(f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies")
+                problems.append(
+                    f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies"
+                )
         wrong = (kept > wanted) | (kept < np.maximum(0, wanted - spare[None]))
         if wrong.any():
             i, j = _first(wrong)
@@ -204,14 +213,16 @@ def _group(first: IntArray, half: int, served: BoolArray) -> BoolArray:
     """(D, N): copies that the paper's arrangement gives to a half, decided before any sign is seen."""
     copies = np.arange(first.shape[1])
     middle = np.where(served[1], first.shape[1] // 2, first.shape[1])[:, None]
-    return (copies < middle) if half == 0 else (copies >= middle)
+    group: BoolArray = copies < middle if half == 0 else copies >= middle
+    return group
 
 
 def _dead(first: IntArray, half: int, served: BoolArray) -> IntArray:
     """(D,): zeros in the sample of a half, from neurons of its group with the wrong sign."""
     group = _group(first, half, served)
     live = group & (first > 0 if half == 0 else first < 0)
-    return (group.sum(axis=1) - live.sum(axis=1)).astype(np.int64)
+    dead: IntArray = group.sum(axis=1) - live.sum(axis=1)
+    return dead
 
 
 def _foreign_edges(layer: TicketLayer, first: IntArray, half: int, served: BoolArray) -> int:
@@ -239,8 +250,8 @@ def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) 
         if wrong.any():
             i, j = _first(wrong)
             problems.append(
-                f"layer {layer.name!r}, output {i}, input {j}, {half} half: error {float(error[i, j])!r} exceeds the "
-                f"tolerance {layer.tolerance!r} ({int(wrong.sum())} such weight(s))"
+                f"layer {layer.name!r}, output {i}, input {j}, {half} half: error {float(error[i, j])!r} "
+                f"exceeds the tolerance {layer.tolerance!r} ({int(wrong.sum())} such weight(s))"
             )
     return problems
 
@@ -270,12 +281,16 @@ def _claim_problems(contents: Contents, found: Derivation) -> list[str]:
     ):
         if said_all != derived_all:
             problems.append(f"certificate: `{name}` says {said_all}, the files give {derived_all}")
-    if stated.worst_input.shape != (construction.domain.size,) or not construction.domain.contains(stated.worst_input):
+    if stated.worst_input.shape != (construction.domain.size,) or not construction.domain.contains(
+        stated.worst_input
+    ):
         problems.append("certificate: `worst_input` does not lie in the domain")
     else:
         lower = exact_error(found.pairs, stated.worst_input, construction.output_scale_exponent)
         if lower != stated.lower_estimate:
-            problems.append(f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}")
+            problems.append(
+                f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}"
+            )
     return problems + _prediction_problems(contents, found)
 
 

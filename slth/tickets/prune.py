@@ -24,9 +24,10 @@ from slth.tickets.arrangement import ARRANGEMENTS, HalfSample, halves
 from slth.tickets.bounds import tolerances_for
 from slth.tickets.certificate import issue
 from slth.tickets.layer import PRODUCT_SCALE, TicketLayer, input_blocks, pack
+from slth.tickets.record import Construction
 from slth.tickets.scaling import scale_exponents, scaled_weights
-from slth.tickets.sizing import FAILURE, layer_size
-from slth.tickets.ticket import Construction, Ticket
+from slth.tickets.sizing import FAILURE, layer_size, subset_size
+from slth.tickets.ticket import Ticket
 
 Progress = Callable[[str, int, int], None]
 SEARCHES = ("within", "closest")
@@ -131,14 +132,18 @@ def prune(
     weights = scaled_weights(chain, exponents)
     biased = [layer.bias is not None for layer in chain]
     signed = [not domain.nonnegative] + [False] * (len(chain) - 1)
-    tolerances = tolerances_for(weights, biased, domain, float(np.ldexp(eps, -sum(exponents))), counting=budget)
+    # A claim is rounded up (certificate.CLAIM_SLACK): leave room for it, so that it still stays within eps.
+    aim = float(np.ldexp(eps * (1.0 - 2.0**-24), -sum(exponents)))
+    tolerances = tolerances_for(weights, biased, domain, aim, counting=budget)
 
     per_layer_k = _per_layer(k, "k", len(chain))
     per_layer_copies = _per_layer(copies, "copies", len(chain))
     if source is not None:
         _fits(source, chain)
         if copies is not None:
-            raise InvalidInput("`copies` must be None when a source is given: the source fixes it. Leave it out.")
+            raise InvalidInput(
+                "`copies` must be None when a source is given: the source fixes it. Leave it out."
+            )
         per_layer_copies = [layer.copies for layer in source.layers]
     sizes = []
     for index, weight in enumerate(weights):
@@ -147,7 +152,6 @@ def prune(
             size = layer_size(
                 weight,
                 tolerances[index],
-                halves=2 if signed[index] else 1,
                 signed=signed[index],
                 arrangement=arrangement,
                 subset_density=subset_density,
@@ -156,7 +160,8 @@ def prune(
             )
             own_k, own_copies = size.k, size.copies
         if own_k is None:
-            own_k = max(1, round(subset_density * _sample_size(own_copies, arrangement, signed[index])))
+            divided = 2 if signed[index] and arrangement == "paper" else 1
+            own_k = subset_size(own_copies // divided, arrangement, subset_density)
         sizes.append((own_k, own_copies))
     if source is None:
         drawn = tuple(
@@ -201,7 +206,12 @@ def prune(
     if failures:
         raise WeightsUnreachable(_failure_message(failures), tuple(failures))
     construction = Construction(
-        eps=float(eps), arrangement=arrangement, search=search, budget=budget, domain=domain, layers=tuple(layers)
+        eps=float(eps),
+        arrangement=arrangement,
+        search=search,
+        budget=budget,
+        domain=domain,
+        layers=tuple(layers),
     )
     certificate = issue(source, target, construction, data)
     return Ticket(source=source, target=target, construction=construction, certificate=certificate, inputs=data)
@@ -300,7 +310,8 @@ def _solve_group(
     if missed:
         closest = solve_batch(stacked[missed], wanted[missed], k=sizes, threads=threads).errors
         failures += [
-            _unreached(name, places[row], float(error), tolerance) for row, error in zip(missed, closest, strict=True)
+            _unreached(name, places[row], float(error), tolerance)
+            for row, error in zip(missed, closest, strict=True)
         ]
 
 
@@ -333,23 +344,18 @@ def _per_layer(value: int | Sequence[int] | None, name: str, count: int) -> list
     return [as_integer(value, name, low=1, high=1 << 20)] * count
 
 
-def _sample_size(copies: int, arrangement: str, signed: bool) -> int:
-    """n of one half: about half of the copies match a sign; the paper's arrangement divides them in advance."""
-    if arrangement == "sign-matched":
-        return copies // 2
-    return copies // 2 if signed else copies
-
-
 def _fits(source: Source, chain: Sequence[DenseLayer]) -> None:
     if len(source.layers) != len(chain):
-        raise InvalidInput(f"`source` must have one pair of layers per target layer ({len(chain)}); got {len(source.layers)}.")
+        raise InvalidInput(
+            f"`source` must have one pair of layers per target layer ({len(chain)}); got {len(source.layers)}."
+        )
     for own, layer in zip(source.layers, chain, strict=True):
         outputs, inputs = layer.weight.shape
         inputs += layer.bias is not None
         if (own.inputs, own.outputs) != (inputs, outputs):
             raise InvalidInput(
-                f"`source` must match layer {layer.name!r}: {inputs} inputs (the constant of the bias included) and "
-                f"{outputs} outputs; got {own.inputs} and {own.outputs}."
+                f"`source` must match layer {layer.name!r}: {inputs} inputs (the bias's constant included) "
+                f"and {outputs} outputs; got {own.inputs} and {own.outputs}."
             )
 
 
@@ -359,6 +365,8 @@ def _data(inputs: npt.ArrayLike, domain: Domain) -> FloatArray:
         raise InvalidInput(f"`inputs` must have {domain.size} columns; got shape {data.shape}.")
     outside = np.flatnonzero(~domain.contains(data))
     if outside.size:
-        raise InvalidInput(f"`inputs` must lie in `domain`; row {outside[0]} does not ({outside.size} such row(s)).")
+        raise InvalidInput(
+            f"`inputs` must lie in `domain`; row {outside[0]} does not ({outside.size} such row(s))."
+        )
     data.setflags(write=False)
     return data

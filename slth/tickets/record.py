@@ -62,16 +62,23 @@ class Construction:
     @classmethod
     def from_json(cls, record: Any, packed: list[Any]) -> Construction:
         """Read `to_json`'s form; `packed` holds the kept edges of each layer. Raises InvalidInput."""
-        expect(record, {"eps": float, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list})
+        expect(
+            record,
+            {"eps": float, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list},
+        )
         if len(record["layers"]) != len(packed):
-            raise InvalidInput(f"`layers` must match the {len(packed)} stored masks; got {len(record['layers'])}.")
+            raise InvalidInput(
+                f"`layers` must match the {len(packed)} stored masks; got {len(record['layers'])}."
+            )
         layers = []
         for item, edges in zip(record["layers"], packed, strict=True):
             expect(item, _LAYER_KEYS)
             layer = TicketLayer(packed=edges, **item)
             wanted = (layer.outputs, layer.inputs, -(-layer.copies // 8))
             if edges.shape != wanted:
-                raise InvalidInput(f"layer {layer.name!r}: its mask must have shape {wanted}; got {edges.shape}.")
+                raise InvalidInput(
+                    f"layer {layer.name!r}: its mask must have shape {wanted}; got {edges.shape}."
+                )
             spare = -layer.copies % 8
             if spare and (edges[:, :, -1] >> (8 - spare)).any():
                 raise InvalidInput(f"layer {layer.name!r}: its mask has bits beyond its {layer.copies} copies.")
@@ -132,14 +139,24 @@ class Certificate:
         lists = ("contributions", "worst_input", "largest_errors", "rms_errors")
         counts = ("inputs_checked", "predictions_proved", "predictions_equal")
         numbers = ("bound", "a_posteriori", "budget", "lower_estimate")
-        expect(record, {"norm": str, **dict.fromkeys(lists, list), **dict.fromkeys(counts, int), **dict.fromkeys(numbers, float)})
+        expect(
+            record,
+            {
+                "norm": str,
+                **dict.fromkeys(lists, list),
+                **dict.fromkeys(counts, int),
+                **dict.fromkeys(numbers, float),
+            },
+        )
         if record["norm"] != "l2":
             raise InvalidInput(f"`norm` must be 'l2'; got {record['norm']!r}.")
         for name in lists:
             if not all(type(value) is float for value in record[name]):
                 raise InvalidInput(f"`{name}` must be a list of numbers.")
             if name != "worst_input" and len(record[name]) != layers:
-                raise InvalidInput(f"`{name}` must have one number per layer ({layers}); got {len(record[name])}.")
+                raise InvalidInput(
+                    f"`{name}` must have one number per layer ({layers}); got {len(record[name])}."
+                )
         values = {key: value for key, value in record.items() if key != "norm"}
         values.update({name: tuple(record[name]) for name in lists})
         worst = np.array(record["worst_input"], dtype=np.float64)

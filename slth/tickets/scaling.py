@@ -50,8 +50,8 @@ def scaled_weights(layers: Sequence[DenseLayer], exponents: Sequence[int]) -> tu
             column = np.ldexp(values, -shift)
             if not np.array_equal(np.ldexp(column, shift), values):
                 raise InvalidInput(
-                    f"`target`: layer {layer.name!r} mixes magnitudes too different to scale by 2^{-shift} exactly. "
-                    "Round its tiny weights to zero."
+                    f"`target`: layer {layer.name!r} mixes magnitudes too different to scale by 2^{-shift} "
+                    "exactly. Round its tiny weights to zero."
                 )
             columns.append(column)
         scaled.append(np.ascontiguousarray(np.concatenate(columns, axis=1)))

@@ -1,8 +1,8 @@
 """How many copies and which subset size a target needs: predicted, never used as a proof.
 
-The expected number of weights without a subset within tolerance, over the whole network, is kept below a
-stated failure level; half of it is spent on the subset sums (quenched Poisson prediction averaged over the
-sample's mean), half on the chance that some input draws too few neurons of a sign.
+The copies N of an input's hidden neurons draw binomial(N, 1/2) usable ones, and each of its weights then
+misses with the probability that the Cox prediction gives. N is the smallest for which the expected number
+of missed weights of a layer stays below its share of FAILURE.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from slth.laws.product import LiveProduct
 from slth.theory.predictors import miss_probability
 
 FAILURE = 1e-3
-MOST_LIVE = 4096
-_BINS = 64
+MOST_SAMPLES = 4096
+_BINS = 32
 
 
 @dataclass(frozen=True)
 class Size:
-    """k edges per weight and half out of about `live` usable neurons; `copies` N per input."""
+    """k edges per weight and half; `copies` N hidden neurons per input."""
 
     k: int
-    live: int
     copies: int
 
 
@@ -36,56 +35,71 @@ def layer_size(
     weights: FloatArray,
     tolerance: float,
     *,
-    halves: int,
     signed: bool,
     arrangement: str,
     subset_density: float,
     k: int | None,
     failure: float,
 ) -> Size:
-    """Smallest predicted (k, N) for one layer.
+    """Smallest predicted size for one layer.
 
-    weights : float64 (d', D), scaled to [-1, 1]; tolerance in the same units; halves : 1 or 2 per weight;
-    failure : expected number of missed weights allowed. With k given only N is chosen. Raises
-    CapacityExceeded when no n up to 4096 is predicted to do.
+    weights : float64 (d', D), scaled to [-1, 1]; tolerance in the same units; signed : two halves per
+    weight; failure : expected number of missed weights allowed. With k given only N is chosen. Raises
+    CapacityExceeded when no sample of up to 4096 is predicted to do.
     """
-    values, multiplicity = _summary(weights)
-    multiplicity = multiplicity * halves
-    law = LiveProduct()
+    values, counts = _summary(weights)
+    counts *= 2 if signed else 1
+    # Copies that one half draws from: all of them when signs are matched, its own group in the paper's way.
+    groups = 2 if signed and arrangement == "paper" else 1
 
-    def misses(live: int) -> float:
-        size = _subset_size(live, subset_density, k)
-        if size > live:
-            return np.inf
+    def misses(copies: int) -> float:
+        size = k if k is not None else subset_size(copies, arrangement, subset_density)
+        return _expected_misses(copies, size, tolerance, values, counts, arrangement)
+
+    copies = _least(misses, failure, start=2)
+    size = k if k is not None else subset_size(copies, arrangement, subset_density)
+    return Size(size, groups * copies)
+
+
+def subset_size(samples: int, arrangement: str, subset_density: float) -> int:
+    """k for a half that draws from `samples` copies; when signs are matched only half of them count."""
+    return max(1, round(subset_density * (samples / 2 if arrangement == "sign-matched" else samples)))
+
+
+def _expected_misses(
+    copies: int, k: int, tolerance: float, values: FloatArray, counts: FloatArray, arrangement: str
+) -> float:
+    """Expected number of missed weights, over the binomial number of live neurons."""
+    live = np.arange(copies + 1)
+    chance = stats.binom.pmf(live, copies, 0.5)
+    total = counts.sum()
+    missed = 0.0
+    for number, share in zip(live.tolist(), chance.tolist(), strict=True):
+        if share * total < 1e-3 * FAILURE:
+            missed += share * total
+            continue
+        size = k
         if arrangement == "paper":
-            size = min(size, max(1, live // 2))  # subsets of every smaller live size compete; the central one suffices
-        return float(multiplicity @ miss_probability(live, size, tolerance, values, law))
-
-    live = _least(misses, failure / 2.0, start=max(1, k or 1))
-    size = _subset_size(live, subset_density, k)
-    copies = _copies(live, weights.shape[1] * (2 if signed else 1), failure / 2.0)
-    if arrangement == "paper":
-        if k is None:
-            size = max(1, round(subset_density * copies))
-        copies = 2 * copies if signed else copies
-    return Size(size, live, copies)
-
-
-def _subset_size(live: int, subset_density: float, k: int | None) -> int:
-    return k if k is not None else max(1, round(subset_density * live))
+            # Any number of live edges from k minus the dead ones to k will do: the central one counts alone.
+            size = min(k, max(1, k - (copies - number), number // 2))
+        if size > number:
+            missed += share * total
+            continue
+        missed += share * float(counts @ miss_probability(number, size, tolerance, values, LiveProduct()))
+    return missed
 
 
 def _least(misses: Callable[[int], float], allowed: float, start: int) -> int:
-    """An n with misses(n) <= allowed < misses(n - 1), by doubling and bisection from `start`."""
+    """An N with misses(N) <= allowed < misses(N - 1), by doubling and bisection from `start`."""
     high = max(4, start)
     while misses(high) > allowed:
         high *= 2
-        if high > MOST_LIVE:
+        if high > MOST_SAMPLES:
             raise CapacityExceeded(
-                f"no sample size up to {MOST_LIVE} is predicted to reach every weight. "
+                f"no sample size up to {MOST_SAMPLES} is predicted to reach every weight. "
                 "Raise `eps` or `subset_density`, or give `k` and `copies`."
             )
-    low = max(start - 1, high // 2 - 1)
+    low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
         if misses(middle) <= allowed:
@@ -93,14 +107,6 @@ def _least(misses: Callable[[int], float], allowed: float, start: int) -> int:
         else:
             low = middle
     return high
-
-
-def _copies(live: int, draws: int, failure: float) -> int:
-    """Least N such that `draws` binomial(N, 1/2) counts all reach `live` but for probability `failure`."""
-    copies = 2 * live
-    while draws * stats.binom.cdf(live - 1, copies, 0.5) > failure:
-        copies += 1
-    return copies
 
 
 def _summary(weights: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -3,8 +3,9 @@
     manifest.json      names, sizes and sha256 sums of all other files
     source.json        the source as a specification: seed, law, widths
     target.npz         the target network: weight_1, bias_1, weight_2, ...
-    masks.npz          edges_1, edges_2, ...: kept second sub-layer edges of each layer, uint8 (d', D, ceil(N/8)),
-                       little-endian bits along the copies; a first sub-layer keeps (j, c) - j where some edge is kept
+    masks.npz          edges_1, edges_2, ...: kept edges of each second sub-layer, uint8 (d', D, ceil(N / 8)),
+                       little-endian bits along the copies; the first sub-layer keeps the edge from input j
+                       to neuron (j, c) where some edge out of that neuron is kept
     network.npz        what the kept edges compute, in scaled units: positive_1, negative_1 (signed inputs), ...
     certificate.json   how the ticket was built, and what is claimed
     inputs.npz         optional: the inputs on which agreement is claimed
@@ -70,7 +71,9 @@ def save_ticket(ticket: Ticket, path: Path, page: str | None) -> None:
             if dense.bias is not None:
                 weights[f"bias_{index}"] = dense.bias
         save_npz(folder / "target.npz", weights)
-        save_npz(folder / "masks.npz", {f"edges_{i}": layer.packed for i, layer in enumerate(ticket.layers, start=1)})
+        save_npz(
+            folder / "masks.npz", {f"edges_{i}": layer.packed for i, layer in enumerate(ticket.layers, start=1)}
+        )
         values: dict[str, Any] = {}
         for index, layer in enumerate(ticket.layers):
             own = ticket.assembled(index)
@@ -136,7 +139,7 @@ def load_ticket(path: Path) -> Ticket:
 
 
 def read_contents(path: Path) -> Contents:
-    """Verify the manifest and parse every file. Raises TicketDamaged, or InvalidInput when there is no ticket."""
+    """Verify the manifest and parse every file. Raises TicketDamaged, or InvalidInput if there is no ticket."""
     present = verify_manifest(path)
     try:
         return _parse(path, present)
@@ -160,7 +163,9 @@ def _parse(path: Path, present: frozenset[str]) -> Contents:
     construction = Construction.from_json(record["construction"], packed)
     for own, layer in zip(source.layers, construction.layers, strict=True):
         if (own.inputs, own.copies, own.outputs) != (layer.inputs, layer.copies, layer.outputs):
-            raise InvalidInput(f"layer {layer.name!r}: source.json and certificate.json give it different sizes.")
+            raise InvalidInput(
+                f"layer {layer.name!r}: source.json and certificate.json give it different sizes."
+            )
     biased = [layer.biased for layer in construction.layers]
     signed = [layer.signed for layer in construction.layers]
     target = dense_network(
@@ -210,7 +215,9 @@ def verify_manifest(path: Path) -> frozenset[str]:
     except InvalidInput as error:
         raise TicketDamaged(f"{path}: manifest.json: {error}") from error
     if manifest["format"] != MANIFEST_FORMAT:
-        raise TicketDamaged(f"{path}: manifest.json: `format` must be {MANIFEST_FORMAT!r}; got {manifest['format']!r}.")
+        raise TicketDamaged(
+            f"{path}: manifest.json: `format` must be {MANIFEST_FORMAT!r}; got {manifest['format']!r}."
+        )
     listed = manifest["files"]
     problems = []
     for item in sorted(path.iterdir()):

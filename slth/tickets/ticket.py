@@ -10,7 +10,8 @@ import numpy as np
 
 from slth._typing import BoolArray, FloatArray
 from slth.errors import InvalidInput
-from slth.networks.network import Input, Linear, Network, Node, ReLU
+from slth.networks.layers import Input, Linear, Node, ReLU
+from slth.networks.network import Network
 from slth.networks.source import Source
 from slth.tickets.layer import Assembled, TicketLayer, assemble
 from slth.tickets.record import Certificate, Construction

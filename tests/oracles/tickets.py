@@ -31,7 +31,7 @@ def dense_layer(spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray) -
 
 
 def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Output of the masked source on rows x, before the output scale; and each layer's (P, N) by matrix product."""
+    """Output of the masked source on rows x, before the output scale; each layer's (P, N) by matrix product."""
     source = json.loads((folder / "source.json").read_text())
     record = json.loads((folder / "certificate.json").read_text())["construction"]["layers"]
     masks = np.load(folder / "masks.npz")

@@ -68,7 +68,9 @@ def test_refuses(changes: dict, message: str) -> None:
 
 def test_source_must_fit_the_target() -> None:
     layers = (slth.SourceLayer(4, 40, 4), slth.SourceLayer(5, 40, 2))
-    with pytest.raises(slth.InvalidInput, match=r"`source` must have one pair of layers per target layer \(2\); got 1"):
+    with pytest.raises(
+        slth.InvalidInput, match=r"`source` must have one pair of layers per target layer \(2\); got 1"
+    ):
         tiny_ticket(source=slth.Source(seed=1, layers=layers[:1]))
     wrong = (slth.SourceLayer(3, 40, 4), layers[1])
     with pytest.raises(slth.InvalidInput, match=r"`source` must match layer 'layer1': 4 inputs .* got 3 and 4"):

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 from builders import box, target, tiny_ticket
+from oracles.tickets import masked_forward, plain_forward
 
 import slth
-from oracles.tickets import masked_forward, plain_forward
 
 DOMAINS = {
     "pixels": box(),
