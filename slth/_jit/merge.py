@@ -22,6 +22,7 @@ SEED = 1
 EMPTY = 4
 FIRST_FREE = 5
 ONE = np.uint64(1)
+SIGN = np.uint64(63)
 CHAINS = 4
 SEGMENT = 2048
 
@@ -29,8 +30,11 @@ SEGMENT = 2048
 class Plan(NamedTuple):
     """Where every list of one kind of instance (number of items, sizes allowed) stands; all int64.
 
-    ops : (o, 6) merges in order: a, len(a), b, len(b), item, out; out := merge(a, b + items[item]).
-    joins : (q, 8) pairs of lists to join: a, len(a), b, len(b), smallest and largest size in a, the same in b.
+    ops : (o, 6) merges in order: a, len(a), b, len(b), item, out; out := merge(a, b + items[item]); or, with
+        item = -1, mirrors: a, len(a), first, last item + 1, -1, out; out := sum of those items - reversed a.
+    joins : (q, 10) pairs of lists to join: a, len(a), b, len(b), smallest and largest size in a, the same in b,
+        then the range of `mirrors` to run before.
+    mirrors : (r, 6) operations like ops.
     read_ops : the same for the quarters, from which a subset is read back.
     read_lists : (4, c, 2) place and length of each quarter's list of each size.
     cuts : (6,) item bounds of the four quarters, then how many read_ops belong to the left half.
@@ -38,45 +42,92 @@ class Plan(NamedTuple):
 
     ops: IntArray
     joins: IntArray
+    mirrors: IntArray
     read_ops: IntArray
     read_lists: IntArray
     cuts: IntArray
 
 
 @routine
+def pass_of_merge(work, a, na, b, nb, shift, steps):
+    """How many of the first `steps` entries of the union come from list a (binary search on a diagonal)."""
+    low = max(0, steps - nb)
+    high = min(steps, na)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if work[a + middle - 1] <= work[b + steps - middle] + shift:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@routine
 def merge(work, a, na, b, nb, shift, out):
     """Write the sorted union of work[a:a+na] and work[b:b+nb] + shift to work[out:], with its sentinels.
 
-    Branch-free, from both ends at once: two independent chains of dependent loads. O(na + nb).
+    Branch-free; from both ends and from the middle outwards at once, since one chain of dependent loads alone
+    waits for itself: about 0.9 ns an entry instead of 2. O(na + nb).
     """
     total = na + nb
     work[out - 1] = -FAR
     work[out + total] = FAR
-    low_a = np.uint64(a)
-    low_b = np.uint64(b)
-    high_a = np.uint64(a + na - 1)
-    high_b = np.uint64(b + nb - 1)
-    low = np.uint64(out)
-    high = np.uint64(out + total - 1)
-    for _ in range(total // 2):
-        x = work[low_a]
-        y = work[low_b] + shift
+    half = total // 2
+    s = pass_of_merge(work, a, na, b, nb, shift, half)
+    up_a, up_b, up = np.uint64(a), np.uint64(b), np.uint64(out)
+    down_a, down_b, down = np.uint64(a + s - 1), np.uint64(b + half - s - 1), np.uint64(out + half - 1)
+    rise_a, rise_b, rise = np.uint64(a + s), np.uint64(b + half - s), np.uint64(out + half)
+    fall_a, fall_b, fall = np.uint64(a + na - 1), np.uint64(b + nb - 1), np.uint64(out + total - 1)
+    for _ in range(half // 2):
+        x, y = work[up_a], work[up_b] + shift
         first = x <= y
-        work[low] = x if first else y
+        work[up] = x if first else y
         step = np.uint64(first)
-        low_a += step
-        low_b += ONE - step
-        low += ONE
-        x = work[high_a]
-        y = work[high_b] + shift
+        up_a += step
+        up_b += ONE - step
+        up += ONE
+        x, y = work[rise_a], work[rise_b] + shift
+        first = x <= y
+        work[rise] = x if first else y
+        step = np.uint64(first)
+        rise_a += step
+        rise_b += ONE - step
+        rise += ONE
+        x, y = work[down_a], work[down_b] + shift
         last = x > y
-        work[high] = x if last else y
+        work[down] = x if last else y
         step = np.uint64(last)
-        high_a -= step
-        high_b -= ONE - step
-        high -= ONE
-    if total % 2:
-        work[low] = min(work[low_a], work[low_b] + shift)
+        down_a -= step
+        down_b -= ONE - step
+        down -= ONE
+        x, y = work[fall_a], work[fall_b] + shift
+        last = x > y
+        work[fall] = x if last else y
+        step = np.uint64(last)
+        fall_a -= step
+        fall_b -= ONE - step
+        fall -= ONE
+    if half % 2:
+        work[up] = min(work[up_a], work[up_b] + shift)
+    for _ in range(total - half - 2 * (half // 2)):
+        x, y = work[rise_a], work[rise_b] + shift
+        first = x <= y
+        work[rise] = x if first else y
+        step = np.uint64(first)
+        rise_a += step
+        rise_b += ONE - step
+        rise += ONE
+
+
+@routine
+def mirror(work, a, na, total, out):
+    """Write the list total - x, x in work[a:a+na], to work[out:]: the sums of the complements, ascending."""
+    work[out - 1] = -FAR
+    work[out + na] = FAR
+    last = np.uint64(a + na - 1)
+    first = np.uint64(out)
+    for i in range(na):
+        work[first + np.uint64(i)] = total - work[last - np.uint64(i)]
 
 
 @routine
@@ -91,9 +142,21 @@ def sow(work):
 
 @routine
 def run_merges(work, items, ops, start, stop):
-    """Run the merges `start` to `stop` (exclusive) of a plan, after `sow`."""
+    """Run the operations `start` to `stop` (exclusive) of a plan, after `sow`."""
     for o in range(start, stop):
-        merge(work, ops[o, 0], ops[o, 1], ops[o, 2], ops[o, 3], items[ops[o, 4]], ops[o, 5])
+        if ops[o, 4] >= 0:
+            merge(work, ops[o, 0], ops[o, 1], ops[o, 2], ops[o, 3], items[ops[o, 4]], ops[o, 5])
+        else:
+            total = np.int64(0)
+            for i in range(ops[o, 2], ops[o, 3]):
+                total += items[i]
+            mirror(work, ops[o, 0], ops[o, 1], total, ops[o, 5])
+
+
+@routine
+def open_join(work, items, plan, q):
+    """Write the mirrored lists that join q needs, if any; later joins write theirs over them."""
+    run_merges(work, items, plan.mirrors, plan.joins[q, 8], plan.joins[q, 9])
 
 
 @routine
@@ -142,36 +205,36 @@ def nearest(work, a, na, b, nb, target, start, stop, enough):
     while done < piece:
         length = min(SEGMENT, piece - done)
         for _ in range(length):
-            gap = work[i0] + work[j0] - target
-            best0 = min(best0, abs(gap))
-            down = np.uint64(gap > 0)
+            gap = target - work[i0] - work[j0]
+            down = np.uint64(gap) >> SIGN
             j0 -= down
             i0 += ONE - down
-            gap = work[i1] + work[j1] - target
-            best1 = min(best1, abs(gap))
-            down = np.uint64(gap > 0)
+            best0 = min(best0, abs(gap))
+            gap = target - work[i1] - work[j1]
+            down = np.uint64(gap) >> SIGN
             j1 -= down
             i1 += ONE - down
-            gap = work[i2] + work[j2] - target
-            best2 = min(best2, abs(gap))
-            down = np.uint64(gap > 0)
+            best1 = min(best1, abs(gap))
+            gap = target - work[i2] - work[j2]
+            down = np.uint64(gap) >> SIGN
             j2 -= down
             i2 += ONE - down
-            gap = work[i3] + work[j3] - target
-            best3 = min(best3, abs(gap))
-            down = np.uint64(gap > 0)
+            best2 = min(best2, abs(gap))
+            gap = target - work[i3] - work[j3]
+            down = np.uint64(gap) >> SIGN
             j3 -= down
             i3 += ONE - down
+            best3 = min(best3, abs(gap))
         done += length
         if min(min(best0, best1), min(best2, best3)) <= enough:
             break
     if done == piece:
         for _ in range(stop - cut3 - piece):
-            gap = work[i3] + work[j3] - target
-            best3 = min(best3, abs(gap))
-            down = np.uint64(gap > 0)
+            gap = target - work[i3] - work[j3]
+            down = np.uint64(gap) >> SIGN
             j3 -= down
             i3 += ONE - down
+            best3 = min(best3, abs(gap))
     best = min(min(best0, best1), min(best2, best3))
     if best == best0:
         return best, start, cut1
@@ -286,7 +349,7 @@ def read_back(work, items, plan, right, low, high, value, comb, mask):
 
 
 @routine
-def best_pair(lists, plan, target, enough):
+def best_pair(lists, items, plan, target, enough):
     """Smallest gap over all joins of a plan whose merges are done, stopping at a gap <= enough.
 
     Returns (gap, join, x, y): x and y are the half sums of the first pair met with that gap.
@@ -297,12 +360,14 @@ def best_pair(lists, plan, target, enough):
     stop = 0
     for q in range(len(plan.joins)):
         a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
+        open_join(lists, items, plan, q)
         gap, s, t = nearest(lists, a, na, b, nb, target, 0, na + nb, enough)
         if gap < best:
             best, which, start, stop = gap, q, s, t
             if best <= enough:
                 break
     a, na, b, nb = plan.joins[which, 0], plan.joins[which, 1], plan.joins[which, 2], plan.joins[which, 3]
+    open_join(lists, items, plan, which)
     i, j = locate(lists, a, na, b, nb, target, start, stop, best)
     return best, which, lists[i], lists[j]
 
@@ -326,7 +391,7 @@ def closest_block(work, items, plan, targets, enough, ids, start, stop, comb, ma
         b = ids[place]
         sow(work)
         run_merges(work, items[b], plan.ops, 0, len(plan.ops))
-        gap, which, x, y = best_pair(work, plan, targets[b], enough[b])
+        gap, which, x, y = best_pair(work, items[b], plan, targets[b], enough[b])
         gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
 
 
@@ -334,7 +399,7 @@ def closest_block(work, items, plan, targets, enough, ids, start, stop, comb, ma
 def closest_shared_block(lists, scratch, items, plan, targets, enough, start, stop, comb, masks, gaps):
     """`closest_block` for targets start..stop (exclusive) on one set of items (1, n), whose lists are merged."""
     for b in range(start, stop):
-        gap, which, x, y = best_pair(lists, plan, targets[b], enough[b])
+        gap, which, x, y = best_pair(lists, items[0], plan, targets[b], enough[b])
         gaps[b] = gap if recover(scratch, items[0], plan, which, x, y, comb, masks[b]) else -1
 
 
@@ -389,7 +454,7 @@ def pool_block(work, items, plan, anchors, turns, targets, enough, ids, start, s
                 rest -= items[b, order[p]]
             sow(work)
             run_merges(work, pool, plan.ops, 0, len(plan.ops))
-            gap, which, x, y = best_pair(work, plan, rest, enough[b])
+            gap, which, x, y = best_pair(work, pool, plan, rest, enough[b])
             if gap > enough[b]:
                 continue
             picked = masks[b, :m]

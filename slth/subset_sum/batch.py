@@ -163,7 +163,8 @@ class _Batch:
     def _full_layout(self) -> Layout | None:
         """The layout of the complete search; None where it does not fit but pools may have answered."""
         try:
-            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes)
+            shared = self.samples.ndim == 1
+            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored=not shared)
         except CapacityExceeded as error:
             if self.eps is None or self.samples.ndim == 1:
                 raise

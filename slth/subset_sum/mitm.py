@@ -12,7 +12,7 @@ from slth._jit import merge as jit
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
 from slth.subset_sum import unbounded
-from slth.subset_sum.plan import Layout, make_layout, needed_bytes
+from slth.subset_sum.plan import Layout, hopeless, make_layout
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import Scaled, scale
 
@@ -31,14 +31,12 @@ class Answer:
     limits: tuple[str, ...] = ()
 
 
-def plan_within(problem_size: tuple[int, int, int], max_bytes: int) -> Layout:
+def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bool = True) -> Layout:
     """The layout for (n, k_min, k_max), refused before anything is allocated if it needs more than max_bytes."""
     n, k_min, k_max = problem_size
-    need = needed_bytes(n, k_min, k_max)
-    layout = make_layout(n, k_min, k_max) if need <= max_bytes else None
+    layout = None if hopeless(n, k_min, k_max) else make_layout(n, k_min, k_max, mirrored)
     if layout is None or layout.bytes > max_bytes:
-        need = layout.bytes if layout else need
-        amount = f"about {need / 2**20:.0f} MiB" if need < 2.0**63 else "more than 2^63 bytes"
+        amount = f"about {layout.bytes / 2**20:.0f} MiB" if layout else "more than 8 TiB"
         raise CapacityExceeded(
             f"meet-in-the-middle with n={n}, sizes {k_min}..{k_max} needs {amount}, more than "
             f"`max_bytes`={max_bytes}. Raise `max_bytes`, or give eps and use method='cp-sat'."
@@ -80,7 +78,7 @@ def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: flo
     """Build all lists of a layout in slices; whether that ended before the deadline, and the entries written."""
     ops = layout.plan.ops
     jit.sow(memory)
-    ends = np.cumsum(ops[:, 1] + ops[:, 3])
+    ends = np.cumsum(np.where(ops[:, 4] >= 0, ops[:, 1] + ops[:, 3], ops[:, 1]))
     start = done = 0
     while start < len(ops):
         stop = max(start + 1, int(np.searchsorted(ends, done + SLICE, side="right")))
@@ -113,6 +111,7 @@ class _Long:
         enough, slack = int(self.scaled.enough[0]), int(self.scaled.slack[0])
         pieces: list[tuple[int, int, int, int]] = []  # gap, join, first step, last step + 1
         for which, (a, na, b, nb, *_) in enumerate(self.layout.plan.joins.tolist()):
+            jit.open_join(self.memory, self.items, self.layout.plan, which)
             for start in range(0, na + nb, SLICE):
                 stop = min(start + SLICE, na + nb)
                 gap, first, last = jit.nearest(self.memory, a, na, b, nb, self.target, start, stop, enough)
@@ -135,6 +134,7 @@ class _Long:
     def _read(self, piece: tuple[int, int, int, int]) -> IntArray:
         gap, which, start, stop = piece
         a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
+        jit.open_join(self.memory, self.items, self.layout.plan, which)
         i, j = jit.locate(self.memory, a, na, b, nb, self.target, start, stop, gap)
         sums = int(self.memory[i]), int(self.memory[j])
         comb = np.empty(self.layout.largest, np.int64)
@@ -153,6 +153,7 @@ class _Long:
         candidates: list[IntArray] = []
         for which in sorted({piece[1] for piece in pieces}):
             a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
+            jit.open_join(self.memory, self.items, self.layout.plan, which)
             count = jit.collect(self.memory, a, na, b, nb, self.target, best[0] + radius, pairs, 0)
             candidates += self._subsets(np.unique(pairs[:count], axis=0), windows)
             if count == CANDIDATES or len(candidates) > CANDIDATES:

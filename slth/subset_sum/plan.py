@@ -18,8 +18,10 @@ from functools import lru_cache
 import numpy as np
 
 from slth._jit.merge import EMPTY, FIRST_FREE, SEED, Plan
+from slth._typing import IntArray
 
 Window = tuple[int, int]
+Row = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,85 +82,110 @@ def join_windows(n: int, k_min: int, k_max: int) -> list[tuple[Window, Window]]:
     return pairs
 
 
-def needed_bytes(n: int, k_min: int, k_max: int) -> float:
-    """Bytes of the final lists of both halves, a lower bound (inf beyond 2^50 entries), without building anything."""
-    left, right = n // 2, n - n // 2
-    for size in (left, right):
-        # the largest size that a list must cover decides whether exact counting is worth starting
-        top = min(max(size // 2, 0), k_max)
-        if (
-            top
-            and size * math.log2(max(size / top, 1)) > 0
-            and _log2_binomial(size, top) > 50
-            and k_min <= n - top
-        ):
-            wanted = clip(k_min - (n - size), k_max, size)
-            if wanted is not None and wanted[0] <= size - top:
-                return math.inf
-    pairs = join_windows(n, k_min, k_max)
-    total = sum(entries(w, left) for w in {a for a, _ in pairs}) + sum(
-        entries(w, right) for w in {b for _, b in pairs}
-    )
-    return 8.0 * total
+def hopeless(n: int, k_min: int, k_max: int) -> bool:
+    """Whether one list alone would have more than 2^40 entries: then no plan is made, not even to be refused."""
+    right = n - n // 2
+    fewest, most = max(0, k_min - n // 2), min(k_max, right)
+    size = min(max(right // 2, fewest), most)
+    ways = math.lgamma(right + 1) - math.lgamma(size + 1) - math.lgamma(right - size + 1)
+    return ways > 40 * math.log(2)
 
 
-@lru_cache(maxsize=64)
-def make_layout(n: int, k_min: int, k_max: int) -> Layout:
-    """Plan for subsets of k_min..k_max out of n items; the caller has checked `needed_bytes` first."""
+@lru_cache(maxsize=128)
+def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True) -> Layout:
+    """Plan for subsets of k_min..k_max out of n items; the caller has asked `hopeless` first.
+
+    Without `mirrored`, joins write nothing, so that several threads may share the lists.
+    """
     left, right = n // 2, n - n // 2
     pairs = join_windows(n, k_min, k_max)
-    half_left = _Half(0, left, {a for a, _ in pairs}, base=FIRST_FREE)
-    half_right = _Half(left, right, {b for _, b in pairs}, base=half_left.end)
-    length = half_right.end + max(half_left.spare, half_right.spare)
-    ops = half_left.ops(half_right.end) + half_right.ops(half_right.end)
-    joins = []
-    for a, b in pairs:
-        joins.append((*half_left.place(a), *half_right.place(b), *a, *b))
-    joins.sort(key=lambda join: -join[1] * join[3])  # the likeliest place of a hit first
+    half_left = _Half(0, left, {a for a, _ in pairs}, FIRST_FREE, mirrored)
+    half_right = _Half(left, right, {b for _, b in pairs}, half_left.end, mirrored)
+    halves = (half_left, half_right)
+    spare = half_right.end
+    aside = spare + max(half.spare for half in halves)
+    ops = half_left.ops(spare, aside) + half_right.ops(spare, aside)
+    length = aside + max(half.aside for half in halves)
+    joins: list[Row] = []
+    mirrors: list[Row] = []
+    for pair in sorted(pairs, key=lambda pair: -entries(pair[0], left) * entries(pair[1], right)):
+        before = len(mirrors)  # the largest join first: it is the likeliest place of a hit
+        place = spare + 1  # the merges are over: their second region is free
+        row: list[int] = []
+        for half, window in zip(halves, pair, strict=True):
+            found = half.find(half.size, window)
+            if found.mirrored:
+                mirrors.append((*found.source, half.first, half.first + half.size, -1, place))
+                row += [place, found.length]
+                place += found.length + 2
+            else:
+                row += found.source
+        length = max(length, place)
+        joins.append((*row, *pair[0], *pair[1], before, len(mirrors)))
 
     cuts = [0, left // 2, left, left + right // 2, n]
+    read_ops, read_lists, reading = _quarters(cuts, k_max)
+    plan = Plan(
+        _table(ops, 6), _table(joins, 10), _table(mirrors, 6), _table(read_ops, 6), read_lists, reading[1]
+    )
+    merged = sum(op[1] + (op[3] if op[4] >= 0 else 0) for op in ops + read_ops) + sum(op[1] for op in mirrors)
+    joined = sum(join[1] + join[3] for join in joins)
+    return Layout(plan, max(length, reading[0]), merged, joined, max(1, k_max))
+
+
+def _quarters(cuts: list[int], k_max: int) -> tuple[list[Row], IntArray, tuple[int, IntArray]]:
+    """Merges and lists of the four quarters, one exact size each; the space they need; the plan's `cuts`."""
     spread = min(k_max, max(cuts[q + 1] - cuts[q] for q in range(4)))
-    read_ops: list[tuple[int, ...]] = []
-    read_lists = np.zeros((4, spread + 1, 2), np.int64)
-    split = 0
+    ops: list[Row] = []
+    lists = np.zeros((4, spread + 1, 2), np.int64)
+    splits = []
+    length = 0
     for side in (0, 2):
         base = FIRST_FREE
         quarters = []
         for q in (side, side + 1):
             size = cuts[q + 1] - cuts[q]
-            quarter = _Half(cuts[q], size, {(c, c) for c in range(min(size, k_max) + 1)}, base=base)
-            base = quarter.end
-            quarters.append((q, quarter))
-        for q, quarter in quarters:
-            read_ops += quarter.ops(base)
+            quarters.append(_Half(cuts[q], size, {(c, c) for c in range(min(size, k_max) + 1)}, base, False))
+            base = quarters[-1].end
+        for q, quarter in zip((side, side + 1), quarters, strict=True):
+            ops += quarter.ops(base, base)
             for c in range(min(quarter.size, k_max) + 1):
-                read_lists[q, c] = quarter.place((c, c))
-        length = max(length, base + max(quarter.spare for _, quarter in quarters))
-        split = split or len(read_ops)
-    if not cuts[2]:
-        split = 0  # the left half is empty: all read operations belong to the right one
-    plan = Plan(
-        _table(ops, 6),
-        _table(joins, 8),
-        _table(read_ops, 6),
-        read_lists,
-        np.array([*cuts, split], np.int64),
-    )
-    merged = sum(op[1] + op[3] for op in ops) + sum(op[1] + op[3] for op in read_ops)
-    return Layout(plan, length, merged, sum(join[1] + join[3] for join in joins), max(1, k_max))
+                lists[q, c] = quarter.find(quarter.size, (c, c)).source
+        length = max(length, base + max(quarter.spare for quarter in quarters))
+        splits.append(len(ops))
+    return ops, lists, (length, np.array([*cuts, splits[0]], np.int64))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where a window's list stands, or the list of the complements, of which it is the mirror image."""
+
+    place: int
+    length: int
+    mirrored: bool
+
+    @property
+    def source(self) -> tuple[int, int]:
+        return self.place, self.length
 
 
 class _Half:
-    """The stages of one half: windows at each number of items, and their places in two alternating regions."""
+    """The stages of one half: windows at each number of items, and their places in two alternating regions.
 
-    def __init__(self, first: int, size: int, windows: set[Window], base: int) -> None:
+    The window (low, high) of t items is the mirror image of (t - high, t - low): sums of complements are the
+    total minus the sums. Of two such windows only one is merged and stored.
+    """
+
+    def __init__(self, first: int, size: int, windows: set[Window], base: int, mirrored: bool) -> None:
         self.first, self.size, self.base = first, size, base
-        stages = [windows]
-        for t in range(size, 0, -1):
+        stages: list[set[Window]] = []
+        for t in range(size, -1, -1):
+            stages.append(
+                {w for w in windows if not mirrored or w <= _flip(w, t) or _flip(w, t) not in windows}
+            )
             sources = {clip(low - d, high - d, t - 1) for low, high in stages[-1] for d in (0, 1)}
-            stages.append({window for window in sources if window is not None})
-        stages.reverse()
-        self.stages = [sorted(stage) for stage in stages]
+            windows = {window for window in sources if window is not None}
+        self.stages = [sorted(stage) for stage in reversed(stages)]
         self.offsets: list[dict[Window, tuple[int, int]]] = []
         footprints = []
         for t, stage in enumerate(self.stages):
@@ -171,40 +198,47 @@ class _Half:
             footprints.append(offset)
         self.end = base + max(footprints[size::-2])
         self.spare = max(footprints[size - 1 :: -2]) if size else 0
+        self.aside = 0
 
-    def _base(self, t: int, spare: int) -> int:
-        return self.base if (self.size - t) % 2 == 0 else spare
+    def find(self, t: int, window: Window, spare: int = 0) -> _Found:
+        """Where the list of a window of the first t items stands."""
+        if t == 0:
+            return _Found(SEED, 1, False)
+        base = self.base if (self.size - t) % 2 == 0 else spare
+        direct = self.offsets[t].get(window)
+        offset, length = direct or self.offsets[t][_flip(window, t)]
+        return _Found(base + offset, length, direct is None)
 
-    def place(self, window: Window) -> tuple[int, int]:
-        if not self.size:
-            return SEED, 1
-        offset, length = self.offsets[self.size][window]
-        return self.base + offset, length
+    def ops(self, spare: int, aside: int) -> list[Row]:
+        """Merges of all stages in order, with absolute places.
 
-    def ops(self, spare: int) -> list[tuple[int, ...]]:
-        """Merges of all stages in order, with absolute places; `spare` is where the second region starts."""
-        found = []
+        `spare` is where the second region starts, `aside` where mirrored sources are written.
+        """
+        rows: list[Row] = []
         for t in range(1, self.size + 1):
-            source = self._base(t - 1, spare)
-            target = self._base(t, spare)
             for low, high in self.stages[t]:
                 row: list[int] = []
+                place = aside + 1
                 for d in (0, 1):
                     window = clip(low - d, high - d, t - 1)
                     if window is None:
                         row += [EMPTY, 0]
-                    elif t == 1:
-                        row += [SEED, 1]
+                        continue
+                    found = self.find(t - 1, window, spare)
+                    if found.mirrored:
+                        rows.append((*found.source, self.first, self.first + t - 1, -1, place))
+                        row += [place, found.length]
+                        place += found.length + 2
+                        self.aside = max(self.aside, place - aside)
                     else:
-                        offset, length = self.offsets[t - 1][window]
-                        row += [source + offset, length]
-                found.append((*row, self.first + t - 1, target + self.offsets[t][(low, high)][0]))
-        return found
+                        row += found.source
+                rows.append((*row, self.first + t - 1, self.find(t, (low, high), spare).place))
+        return rows
 
 
-def _table(rows: list[tuple[int, ...]], width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _flip(window: Window, size: int) -> Window:
+    return size - window[1], size - window[0]
+
+
+def _table(rows: list[Row], width: int) -> IntArray:
     return np.array(rows, np.int64).reshape(len(rows), width)
-
-
-def _log2_binomial(n: int, k: int) -> float:
-    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(2)
