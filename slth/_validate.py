@@ -81,12 +81,12 @@ def as_floats(values: npt.ArrayLike, name: str, *, ndim: int | tuple[int, ...]) 
         exact = (np.abs(array) < 2.0**53) | (array == 0)
         if not exact.all():
             place = _place(~exact)
-            raise InvalidInput(f"`{name}` must fit float64 exactly; got the integer {raw[place]} at {_show(place)}.")
+            raise InvalidInput(f"`{name}` must fit float64 exactly; got the integer {raw[place]}{_show(place)}.")
     finite = np.isfinite(array)
     if not finite.all():
         place = _place(~finite)
         raise InvalidInput(
-            f"`{name}` must be finite; got {array[place]} at {_show(place)} ({int((~finite).sum())} such value(s))."
+            f"`{name}` must be finite; got {array[place]}{_show(place)} ({int((~finite).sum())} such value(s))."
         )
     return array
 
@@ -106,11 +106,12 @@ def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _place(bad: npt.NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(axis[0]) for axis in np.nonzero(bad))
+    return tuple(int(i) for i in np.argwhere(bad)[0])
 
 
 def _show(place: tuple[int, ...]) -> str:
-    return f"index {place[0] if len(place) == 1 else place}"
+    """Where in an array, as the end of a sentence; nothing for a number alone."""
+    return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
 
 def _range_text(

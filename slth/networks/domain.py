@@ -71,7 +71,7 @@ class Domain:
         if (lows > highs).any():
             i = int(np.argmax(lows > highs))
             raise InvalidInput(f"`low` must be <= `high`; got [{lows[i]}, {highs[i]}] at index {i}.")
-        center = lows / 2 + highs / 2
+        center = np.clip(lows / 2 + highs / 2, lows, highs)  # halves of subnormals are rounded
         with np.errstate(over="ignore"):
             reach = np.maximum(_subtract_up(center, lows), _subtract_up(highs, center))
             squares = np.where(reach > 0, np.nextafter(reach * reach, np.inf), 0.0)
