@@ -227,7 +227,7 @@ def _read_array(stream: IO[bytes], size: int, where: str, kinds: str, ndim: int 
     if match is None:
         raise InvalidInput(f"`path` must hold plain arrays (no records); got another header ({where}).")
     descr = match["descr"]
-    if not re.fullmatch(r"[<>|=][fiub](1|2|4|8)", descr):
+    if not re.fullmatch(r"[<>|=](f[248]|[iu][1248]|b1)", descr):
         raise InvalidInput(
             f"`path` must hold arrays of floats, integers or booleans; got dtype {descr!r} ({where})."
         )
