@@ -101,10 +101,10 @@ def agreement(
     threshold = up_scalar(_ROOT_TWO * as_real(bound, "bound", low=0.0))
     chunks = [_margins(pairs, data[row : row + _ROWS]) for row in range(0, len(data), _ROWS)]
     scaled = np.concatenate(chunks) if chunks else np.zeros(0)
+    # Exact in the normal range; outside it, rounded towards what is proved.
     with np.errstate(over="ignore", under="ignore"):
         margins = np.ldexp(scaled, output_scale_exponent)
-    # Exact in the normal range; outside it, rounded towards what is proved.
-    margins = np.where(np.abs(margins) < sys.float_info.min, np.nextafter(margins, -np.inf), margins)
+        margins = np.where(np.abs(margins) < sys.float_info.min, np.nextafter(margins, -np.inf), margins)
     margins = np.minimum(margins, sys.float_info.max)
     return Agreement(read_only(margins), read_only(margins > threshold), threshold)
 

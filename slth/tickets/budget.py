@@ -134,6 +134,7 @@ def tolerances_for(
     if profile.total(direction) <= eps:
         return direction
     low, high = 0.0, 1.0
+    # The total is increasing in the factor, and zero at zero.
     while profile.total([t * high / 2.0 for t in direction]) > eps:
         high /= 2.0
     for _ in range(60):
@@ -142,7 +143,12 @@ def tolerances_for(
             low = middle
         else:
             high = middle
-    return [t * low for t in direction]
+    tolerances = [t * low for t in direction]
+    if min(tolerances) == 0.0:
+        raise InvalidInput(
+            f"`eps` must allow a tolerance that float64 can hold; got {eps!r}. Use a larger `eps`."
+        )
+    return tolerances
 
 
 @dataclass(frozen=True)
@@ -171,24 +177,25 @@ class _Profile:
             units.append(up_scalar(up_scalar(tolerance * self.count[index]) * reach) if tolerance else 0.0)
             if units[index]:
                 total = up_scalar(total + up_scalar(units[index] * self.gain[index]))
-        return total
+        # Overflow leaves NaN or infinity, and proves nothing.
+        return total if math.isfinite(total) else math.inf
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _profile(pairs: Sequence[LayerPair], domain: Domain, counting: str) -> _Profile:
-    """The numbers behind `budget`, from the targets of `pairs`."""
+    """The numbers behind `budget`, from the targets of `pairs`; overflow ends in NaN or infinity."""
     by_rows = counting == "frobenius"
-    inputs = domain_enclosure(domain)
-    norms = []
-    count, base = [], []
+    inputs, nonnegative = domain_enclosure(domain), domain.nonnegative
+    norms, count, base = [], [], []
     for pair in pairs:
         moving = pair.weight.shape[1] - pair.biased
         norms.append(spectral_norm_upper(pair.weight[:, :moving]))
         given = inputs.with_one() if pair.biased else inputs
-        halves = 2 if (inputs.low < 0.0).any() else 1
+        halves = 1 if nonnegative else 2
         count.append(1.0 if by_rows else float(halves * pair.weight.size))
         base.append(given.norm1() if by_rows else given.norm2())
         image = HalfMap(pair.weight, -pair.weight).image(given, norms[-1], moving)
-        inputs = image.relu() if pair.relu else image
+        inputs, nonnegative = image.relu() if pair.relu else image, pair.relu
     growth, gain = [], []
     for index, pair in enumerate(pairs):
         outputs = pair.weight.shape[0]

@@ -51,13 +51,11 @@ def check_chain(pairs: Sequence[LayerPair], domain: Domain) -> None:
             if matrix is None:
                 continue
             if matrix.shape != shape:
-                raise InvalidInput(
-                    f"`{name}` must have the weight's shape {shape} (layer {index}); got {matrix.shape}."
-                )
+                raise InvalidInput(f"`{name}` must have shape {shape} (layer {index}); got {matrix.shape}.")
             if matrix.dtype != np.float64 or not np.isfinite(matrix).all():
                 raise InvalidInput(f"`{name}` must be finite float64 (layer {index}); got {matrix.dtype}.")
         if pair.negative is None and not nonnegative:
             raise InvalidInput(
-                f"`negative` must be given (layer {index}): the layer's inputs may be negative; got None."
+                f"`negative` must be given where inputs may be negative; got None (layer {index})."
             )
         size, nonnegative = shape[0], pair.relu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from fractions import Fraction
 
@@ -39,7 +40,7 @@ def random_pairs(rng, domain, *, spread):
     """A target and a ticket whose entries differ by up to `spread`; now and then exactly equal, or zero."""
     widths = [domain.size, *rng.integers(1, 5, rng.integers(1, 4))]
     pairs = []
-    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         biased = bool(rng.random() < 0.6)
         shape = (outputs, inputs + biased)
         weight = rng.normal(size=shape) * (rng.random(shape) < 0.9)
@@ -97,13 +98,13 @@ def tolerance(pair):
 
 
 def test_bounds_hold_for_tiny_tickets():
-    ratios = judge(500, seed=0)
+    ratios = judge(300, seed=0)
     assert np.median(ratios) < 3.0
 
 
 @pytest.mark.slow
 def test_bounds_hold_for_thousands_of_tiny_tickets():
-    judge(5000, seed=1)
+    judge(3000, seed=1)
 
 
 def test_forgetting_the_negative_half_is_caught():
@@ -328,3 +329,5 @@ def test_overflow_gives_infinity_and_never_a_small_bound():
     ]
     assert a_posteriori(pairs, Domain.box(0.0, 1.0, size=2)).bound == math.inf
     assert budget(pairs, [1e200, 1e200], Domain.box(0.0, 1.0, size=2)) == math.inf
+    with pytest.raises(InvalidInput, match="`eps` must allow a tolerance that float64 can hold; got 5e-324"):
+        tolerances_for([weight, weight], [False, False], Domain.box(0.0, 1.0, size=2), 5e-324)
