@@ -1,4 +1,4 @@
-"""Compiled meet-in-the-middle: sorted lists of subset sums built by merging, joined by two pointers, read back.
+"""Compiled meet-in-the-middle: sorted lists of subset sums, built by merging and joined by two pointers.
 
 All sums are exact int64 numbers. A list lives in one `work` array with a sentinel on either side (-FAR before
 its first entry, +FAR after its last), so that no inner loop checks a bound. Callers keep the sum of absolute
@@ -131,7 +131,7 @@ def mirror(work, a, na, total, out):
 
 
 @routine
-def sow(work):
+def sow(work: IntArray) -> None:
     """Write the two lists that every plan starts from: {0} at place SEED, the empty one at place EMPTY."""
     work[0] = -FAR
     work[SEED] = 0
@@ -141,7 +141,7 @@ def sow(work):
 
 
 @routine
-def run_merges(work, items, ops, start, stop):
+def run_merges(work: IntArray, items: IntArray, ops: IntArray, start: int, stop: int) -> None:
     """Run the operations `start` to `stop` (exclusive) of a plan, after `sow`."""
     for o in range(start, stop):
         if ops[o, 4] >= 0:
@@ -154,14 +154,14 @@ def run_merges(work, items, ops, start, stop):
 
 
 @routine
-def open_join(work, items, plan, q):
+def open_join(work: IntArray, items: IntArray, plan: Plan, q: int) -> None:
     """Write the mirrored lists that join q needs, if any; later joins write theirs over them."""
     run_merges(work, items, plan.mirrors, plan.joins[q, 8], plan.joins[q, 9])
 
 
 @routine
 def state_after(work, a, na, b, nb, target, steps):
-    """How many entries of a the two-pointer walk has passed after `steps` steps (binary search on a diagonal)."""
+    """How many entries of a the two-pointer walk has passed after `steps` steps (search on a diagonal)."""
     low = max(0, steps - nb)
     high = min(steps, na)
     while low < high:
@@ -174,7 +174,9 @@ def state_after(work, a, na, b, nb, target, steps):
 
 
 @routine
-def nearest(work, a, na, b, nb, target, start, stop, enough):
+def nearest(
+    work: IntArray, a: int, na: int, b: int, nb: int, target: int, start: int, stop: int, enough: int
+) -> tuple[int, int, int]:
     """Smallest |x + y - target| over the steps [start, stop) of the walk through lists a (up) and b (down).
 
     Four pieces of the walk advance together, since one alone waits for its own loads. Ends early once the
@@ -197,10 +199,7 @@ def nearest(work, a, na, b, nb, target, start, stop, enough):
     s = state_after(work, a, na, b, nb, target, cut3)
     i3 = np.uint64(a + s)
     j3 = np.uint64(top - (cut3 - s))
-    best0 = np.int64(FAR)
-    best1 = np.int64(FAR)
-    best2 = np.int64(FAR)
-    best3 = np.int64(FAR)
+    best0 = best1 = best2 = best3 = FAR
     done = 0
     while done < piece:
         length = min(SEGMENT, piece - done)
@@ -246,7 +245,9 @@ def nearest(work, a, na, b, nb, target, start, stop, enough):
 
 
 @routine
-def locate(work, a, na, b, nb, target, start, stop, gap):
+def locate(
+    work: IntArray, a: int, na: int, b: int, nb: int, target: int, start: int, stop: int, gap: int
+) -> tuple[int, int]:
     """Places in work of the first pair met in steps [start, stop) of the walk with |x + y - target| = gap.
 
     Returns (0, 0) if there is none: place 0 holds a sentinel and is never an answer.
@@ -266,7 +267,9 @@ def locate(work, a, na, b, nb, target, start, stop, gap):
 
 
 @routine
-def collect(work, a, na, b, nb, target, radius, pairs, count):
+def collect(
+    work: IntArray, a: int, na: int, b: int, nb: int, target: int, radius: int, pairs: IntArray, count: int
+) -> int:
     """Append to pairs (p, 2) every pair of values (x, y) with |x + y - target| <= radius; return the new count.
 
     Stops at a full `pairs`; the caller treats a full array as overflow. O(na + nb + pairs found).
@@ -289,183 +292,3 @@ def collect(work, a, na, b, nb, target, radius, pairs, count):
             count += 1
             y += 1
     return count
-
-
-@routine
-def mark_combination(items, first, stop, size, value, comb, mask):
-    """Mark the first combination (lexicographic) of `size` of items[first:stop] whose sum is `value`.
-
-    comb : (at least size,) scratch. Returns whether there was one. O(binomial(stop - first, size)).
-    """
-    n = stop - first
-    total = np.int64(0)
-    for c in range(size):
-        comb[c] = first + c
-        total += items[first + c]
-    while True:
-        if total == value:
-            for c in range(size):
-                mask[comb[c]] = True
-            return True
-        c = size - 1
-        while c >= 0 and comb[c] == first + n - size + c:
-            c -= 1
-        if c < 0:
-            return False
-        place = comb[c] + 1
-        for d in range(c, size):
-            total += items[place] - items[comb[d]]
-            comb[d] = place
-            place += 1
-
-
-@routine
-def read_back(work, items, plan, right, low, high, value, comb, mask):
-    """Mark a subset of one half, of size low..high, whose sum is exactly `value`; overwrites work.
-
-    right : 0 for the left half, 1 for the right. The sums of the half's two quarters are rebuilt and joined,
-    then each quarter is searched outright. Returns whether a subset was found.
-    """
-    split = plan.cuts[5]
-    sow(work)
-    if right == 0:
-        run_merges(work, items, plan.read_ops, 0, split)
-    else:
-        run_merges(work, items, plan.read_ops, split, len(plan.read_ops))
-    q = 2 * right
-    sizes = plan.read_lists.shape[1]
-    for c in range(sizes):
-        a, na = plan.read_lists[q, c, 0], plan.read_lists[q, c, 1]
-        for d in range(max(0, low - c), min(sizes - 1, high - c) + 1):
-            b, nb = plan.read_lists[q + 1, d, 0], plan.read_lists[q + 1, d, 1]
-            if na == 0 or nb == 0:
-                continue
-            i, j = locate(work, a, na, b, nb, value, 0, na + nb, 0)
-            if i != 0:
-                x, y = work[i], work[j]
-                found = mark_combination(items, plan.cuts[q], plan.cuts[q + 1], c, x, comb, mask)
-                return found and mark_combination(items, plan.cuts[q + 1], plan.cuts[q + 2], d, y, comb, mask)
-    return False
-
-
-@routine
-def best_pair(lists, items, plan, target, enough):
-    """Smallest gap over all joins of a plan whose merges are done, stopping at a gap <= enough.
-
-    Returns (gap, join, x, y): x and y are the half sums of the first pair met with that gap.
-    """
-    best = np.int64(FAR)
-    which = 0
-    start = 0
-    stop = 0
-    for q in range(len(plan.joins)):
-        a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
-        open_join(lists, items, plan, q)
-        gap, s, t = nearest(lists, a, na, b, nb, target, 0, na + nb, enough)
-        if gap < best:
-            best, which, start, stop = gap, q, s, t
-            if best <= enough:
-                break
-    a, na, b, nb = plan.joins[which, 0], plan.joins[which, 1], plan.joins[which, 2], plan.joins[which, 3]
-    open_join(lists, items, plan, which)
-    i, j = locate(lists, a, na, b, nb, target, start, stop, best)
-    return best, which, lists[i], lists[j]
-
-
-@routine
-def recover(work, items, plan, which, x, y, comb, mask):
-    """Mark the subset whose half sums, in the windows of join `which`, are x and y; overwrites work."""
-    left = read_back(work, items, plan, 0, plan.joins[which, 4], plan.joins[which, 5], x, comb, mask)
-    right = read_back(work, items, plan, 1, plan.joins[which, 6], plan.joins[which, 7], y, comb, mask)
-    return left and right
-
-
-@routine
-def closest_block(work, items, plan, targets, enough, ids, start, stop, comb, masks, gaps):
-    """Mark the subset nearest to its target for the instances ids[start:stop], or one with a gap <= enough.
-
-    Row b of items, masks (all False on entry) and gaps belongs to instance b. A gap of -1 says that read-back
-    failed, which it cannot by construction.
-    """
-    for place in range(start, stop):
-        b = ids[place]
-        sow(work)
-        run_merges(work, items[b], plan.ops, 0, len(plan.ops))
-        gap, which, x, y = best_pair(work, items[b], plan, targets[b], enough[b])
-        gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
-
-
-@routine
-def closest_shared_block(lists, scratch, items, plan, targets, enough, start, stop, comb, masks, gaps):
-    """`closest_block` for targets start..stop (exclusive) on one set of items (1, n), whose lists are merged."""
-    for b in range(start, stop):
-        gap, which, x, y = best_pair(lists, items[0], plan, targets[b], enough[b])
-        gaps[b] = gap if recover(scratch, items[0], plan, which, x, y, comb, masks[b]) else -1
-
-
-@routine
-def take_anchors(items, order, m, count, goal):
-    """Move `count` places to order[m:m+count], greedily chosen from order[m:] so that their items sum to about `goal`."""
-    n = len(order)
-    rest = np.float64(goal)
-    for c in range(count):
-        share = rest / (count - c)
-        nearest_place = m + c
-        nearest_gap = abs(items[order[nearest_place]] - share)
-        for p in range(m + c + 1, n):
-            gap = abs(items[order[p]] - share)
-            if gap < nearest_gap:
-                nearest_gap = gap
-                nearest_place = p
-        chosen = order[nearest_place]
-        order[nearest_place] = order[m + c]
-        order[m + c] = chosen
-        rest -= items[chosen]
-
-
-@routine
-def pool_block(work, items, plan, anchors, turns, targets, enough, ids, start, stop, scratch, masks, gaps):
-    """Look for a gap <= enough among subsets made of `anchors` items taken greedily and a few of a pool of m items.
-
-    The plan belongs to the pool; m is its number of items. Turn t takes the m items after the first t * m // 2 + t
-    (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central for the
-    pool, and searches the pool completely. gaps[b] = -1 and an empty mask where all turns failed: not a proof.
-    scratch : (3 n,) int64.
-    """
-    n = items.shape[1]
-    m = plan.cuts[4]
-    order = scratch[:n]
-    pool = scratch[n : n + m]
-    comb = scratch[2 * n :]
-    for place in range(start, stop):
-        b = ids[place]
-        gaps[b] = -1
-        for turn in range(turns):
-            middle = 0.0
-            for p in range(n):
-                order[p] = (p + turn * (m // 2 + 1)) % n
-            for p in range(m):
-                pool[p] = items[b, order[p]]
-                middle += pool[p]
-            size = plan.joins[0, 4] + plan.joins[0, 6]
-            take_anchors(items[b], order, m, anchors, targets[b] - middle * size / m)
-            rest = targets[b]
-            for p in range(m, m + anchors):
-                rest -= items[b, order[p]]
-            sow(work)
-            run_merges(work, pool, plan.ops, 0, len(plan.ops))
-            gap, which, x, y = best_pair(work, pool, plan, rest, enough[b])
-            if gap > enough[b]:
-                continue
-            picked = masks[b, :m]
-            recover(work, pool, plan, which, x, y, comb, picked)
-            for p in range(m):
-                comb[p] = picked[p]
-                picked[p] = False
-            for p in range(m):
-                if comb[p] != 0:
-                    masks[b, order[p]] = True
-            for p in range(m, m + anchors):
-                masks[b, order[p]] = True
-            gaps[b] = gap
-            break

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slth._jit import merge as jit
+from slth._jit import subsets
 from slth._typing import BoolArray, FloatArray, IntArray
 from slth._validate import as_floats, as_integer, read_only
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.subset_sum.mitm import SHORT, Answer, meet, merge_lists, plan_within
 from slth.subset_sum.plan import Layout
-from slth.subset_sum.pools import TURNS, pools_for
+from slth.subset_sum.pools import TURNS, Pool, pools_for
 from slth.subset_sum.problem import (
     Problem,
     Sizes,
@@ -33,6 +33,7 @@ from slth.subset_sum.result import BatchResult, Status
 from slth.subset_sum.scaling import Scaled, scale
 from slth.subset_sum.solve import as_memory
 
+Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
 BLOCK = 0.1  # seconds of estimated work in one compiled call
 WORTH_THREADS = 0.004  # seconds of estimated work below which threads cost more than they bring
 
@@ -46,7 +47,7 @@ def solve_batch(
     threads: int | None = None,
     max_bytes: int | None = None,
 ) -> BatchResult:
-    r"""Solve B subset-sum problems, each as `solve` would: closest and proved, or within `eps` or proved absent.
+    r"""Solve B subset-sum problems as `solve` would: closest and proved, or within `eps` or proved absent.
 
     Parameters
     ----------
@@ -77,9 +78,9 @@ def solve_batch(
 
     Notes
     -----
-    Closest: meet-in-the-middle per instance, O(2^(n/2)) each; on shared samples the lists are built once. Within
-    eps: first pools of a few samples completed by greedily chosen ones, about sqrt(spread/eps) per instance however
-    large n is, then, for what is left, the complete search.
+    Closest: meet-in-the-middle per instance, O(2^(n/2)) each; on shared samples the lists are built once.
+    Within eps: first pools of a few samples completed by greedily chosen ones, about sqrt(spread/eps) per
+    instance however large n is, then, for what is left, the complete search.
 
     Examples
     --------
@@ -138,18 +139,21 @@ class _Batch:
 
     def run(self) -> None:
         shared = self.samples.ndim == 1
+        if shared and self.eps is not None and not self._is_light():
+            self.rows = np.repeat(self.rows, len(self.targets), axis=0)  # pools work on own samples
+            shared = False
         scaled = scale(self.rows, self.targets, self.k_max, self.eps)
         gaps = np.full(len(self.targets), -1, np.int64)
         if self.eps is not None and not shared:
             self._try_pools(scaled, gaps)
         left = np.flatnonzero(gaps < 0)
         alone = left
-        layout = self._full_layout() if left.size else None
+        layout = self._full_layout(shared) if left.size else None
         if layout is None:
             alone = left[:0]
         else:
             if layout.seconds <= SHORT:
-                fits = np.broadcast_to(scaled.exact, self.targets.shape)[left]
+                fits = scaled.exact[left]
                 together, alone = left[fits], left[~fits]
                 if shared and together.size:
                     self._search_shared(layout, scaled, gaps)
@@ -160,13 +164,19 @@ class _Batch:
         for b in alone.tolist():
             self._search_alone(b)
 
-    def _full_layout(self) -> Layout | None:
+    def _is_light(self) -> bool:
+        """Whether the complete search of one instance fits in one short call."""
+        try:
+            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, False).seconds <= SHORT
+        except CapacityExceeded:
+            return False
+
+    def _full_layout(self, shared: bool) -> Layout | None:
         """The layout of the complete search; None where it does not fit but pools may have answered."""
         try:
-            shared = self.samples.ndim == 1
             return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored=not shared)
         except CapacityExceeded as error:
-            if self.eps is None or self.samples.ndim == 1:
+            if self.eps is None:
                 raise
             self.limits += (str(error),)
             return None
@@ -177,69 +187,55 @@ class _Batch:
             ids = np.flatnonzero((gaps < 0) & hopeful)
             if not ids.size or pool.layout.bytes > self.max_bytes or pool.layout.seconds > SHORT:
                 return
-            plan, items = pool.layout.plan, scaled.items
+            self._try_pool(pool, scaled, ids, gaps)
 
-            def call(start: int, stop: int, work: IntArray, scratch: IntArray, ids: IntArray = ids) -> None:
-                jit.pool_block(
-                    work,
-                    items,
-                    plan,  # noqa: B023
-                    pool.anchors,  # noqa: B023
-                    TURNS,
-                    scaled.targets,
-                    scaled.enough,
-                    ids,
-                    start,
-                    stop,
-                    scratch,
-                    self.mask,
-                    gaps,
-                )
+    def _try_pool(self, pool: Pool, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
+        plan, goals, enough, mask = pool.layout.plan, scaled.targets, scaled.enough, self.mask
 
-            self._blocks(call, len(ids), pool.layout, pool.layout.seconds, 3 * self.n)
-
-    def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
-        def call(start: int, stop: int, work: IntArray, scratch: IntArray) -> None:
-            jit.closest_block(
+        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
+            subsets.pool_block(
                 work,
                 scaled.items,
-                layout.plan,
-                scaled.targets,
-                scaled.enough,
+                plan,
+                pool.anchors,
+                TURNS,
+                goals,
+                enough,
                 ids,
                 start,
                 stop,
                 scratch,
-                self.mask,
+                mask,
                 gaps,
+            )
+
+        self._blocks(call, len(ids), pool.layout, pool.layout.seconds, 3 * self.n)
+
+    def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
+        plan, goals, enough, mask = layout.plan, scaled.targets, scaled.enough, self.mask
+
+        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
+            subsets.closest_block(
+                work, scaled.items, plan, goals, enough, ids, start, stop, scratch, mask, gaps
             )
 
         self._blocks(call, len(ids), layout, layout.seconds, layout.largest)
 
     def _search_shared(self, layout: Layout, scaled: Scaled, gaps: IntArray) -> None:
+        plan, goals, enough, mask = layout.plan, scaled.targets, scaled.enough, self.mask
         lists = np.empty(layout.length, np.int64)
         merge_lists(lists, scaled.items[0], layout, math.inf)
 
-        def call(start: int, stop: int, work: IntArray, scratch: IntArray) -> None:
-            jit.closest_shared_block(
-                lists,
-                work,
-                scaled.items,
-                layout.plan,
-                scaled.targets,
-                scaled.enough,
-                start,
-                stop,
-                scratch,
-                self.mask,
-                gaps,
+        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
+            subsets.closest_shared_block(
+                lists, work, scaled.items, plan, goals, enough, start, stop, scratch, mask, gaps
             )
 
         self._blocks(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
 
     def _blocks(
         self,
-        call: Callable[[int, int, IntArray, IntArray], None],
+        call: Block,
         count: int,
         layout: Layout,
         each: float,
@@ -271,7 +267,7 @@ class _Batch:
     def _judge(self, scaled: Scaled, grouped: BoolArray) -> None:
         """Exact values, errors and statuses of the instances that were searched together."""
         values, errors, known = _exact_on_grid(scaled, self.mask, self.targets)
-        known &= np.broadcast_to(scaled.exact, known.shape)
+        known &= scaled.exact
         for b in np.flatnonzero(grouped & ~known).tolist():
             terms = self.rows[b % len(self.rows)][self.mask[b]].tolist()
             values[b], errors[b] = exact_value(terms), exact_error(terms, float(self.targets[b]))
@@ -322,7 +318,7 @@ class _Batch:
 
 
 def _drain(
-    call: Callable[[int, int, IntArray, IntArray], None],
+    call: Block,
     starts: Iterator[int],
     step: int,
     count: int,
@@ -336,7 +332,7 @@ def _drain(
     for start in starts:
         if stop.is_set():
             return
-        call(start, min(start + step, count), work, scratch)
+        call(work, scratch, start, min(start + step, count))
 
 
 def _locked(starts: Iterator[int]) -> Iterator[int]:
@@ -355,22 +351,20 @@ def _exact_on_grid(
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Values (rounded to nearest) and errors (rounded up) of rows on the grid, and where they are valid.
 
-    In grid units the sum S is an int64 and t = target exact; with t = floor(t) + f the error is |(S - floor(t)) - f|,
-    one float subtraction of exact numbers whose own rounding error is exact too.
+    In grid units the sum S is an int64 and the target t is exact; with t = i + f, i = t rounded towards zero,
+    the error is |(S - i) - f|: one float subtraction of exact numbers, whose own rounding error is exact too.
     """
     sums = np.einsum("bn,bn->b", mask, np.broadcast_to(scaled.items, mask.shape))
-    valid = np.full(len(targets), abs(scaled.shift) < 900)
-    small = np.abs(targets) < np.ldexp(1.0, min(60 - scaled.shift, 1000))
-    units = np.ldexp(np.where(small, targets, 0.0), scaled.shift)
-    small &= (units == 0) == (targets == 0)
-    floor = np.floor(units)
-    fraction = units - floor
-    whole = sums - floor.astype(np.int64)
-    difference = whole.astype(np.float64)
-    valid &= small & (np.abs(whole) < 1 << 53)
+    valid = np.full(len(targets), abs(scaled.shift) < 800)
+    size = np.abs(targets)
+    small = (size < np.ldexp(1.0, min(60 - scaled.shift, 1000))) & ((size > 2.0**-100) | (size == 0))
+    fraction, whole = np.modf(np.ldexp(np.where(small, targets, 0.0), scaled.shift))
+    distance = sums - whole.astype(np.int64)
+    valid &= small & (np.abs(distance) < 1 << 53)
+    difference = distance.astype(np.float64)
     rounded = difference - fraction
     missing = (difference - rounded) - fraction
-    size = np.abs(rounded)
-    size = np.where(missing * np.sign(rounded) > 0, np.nextafter(size, np.inf), size)
+    errors = np.abs(rounded)
+    errors = np.where(missing * np.sign(rounded) > 0, np.nextafter(errors, np.inf), errors)
     shift = -scaled.shift
-    return np.ldexp(sums.astype(np.float64), shift), np.ldexp(size, shift), valid
+    return np.ldexp(sums.astype(np.float64), shift), np.ldexp(errors, shift), valid

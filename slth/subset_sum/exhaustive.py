@@ -18,7 +18,8 @@ BYTES_EACH = 40  # sums, sizes, gaps and one temporary
 def enumerate_all(problem: Problem, max_bytes: int, deadline: float) -> Answer:
     """The closest subset of the allowed sizes, proved; ties go to the smallest mask.
 
-    The table doubles with each item: sums of the first t items, then the same plus item t. O(2^n) time and memory.
+    The table doubles with each item: sums of the first t items, then the same plus item t. O(2^n) time and
+    memory.
     """
     if problem.n > LARGEST:
         raise InvalidInput(

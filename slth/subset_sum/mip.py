@@ -1,7 +1,7 @@
-"""CP-SAT on our own scaled integers: what it proposes is recomputed exactly, what it excludes includes the rounding.
+"""CP-SAT on our own scaled integers: proposals are recomputed exactly, exclusions include the rounding.
 
-A float MIP solver's tolerances are far wider than the errors asked for here, so every coefficient handed over is an
-int64 number and the question is feasibility: is there a subset with low <= S <= high?
+A float MIP solver's tolerances are far wider than the errors asked for here, so every coefficient handed over
+is an int64 number and the question is feasibility: is there a subset with low <= S <= high?
 
 status of CP-SAT        taken as
 OPTIMAL, FEASIBLE       a subset, judged again in exact arithmetic
@@ -103,7 +103,7 @@ class _Model:
         return Answer(self.best, False, self.branches, (self._alike(),))
 
     def ask(self, low: int, high: int, excluded: list[IntArray]) -> IntArray | None:
-        """A subset of an allowed size with low <= sum <= high, other than those excluded; None if there is none."""
+        """A subset of an allowed size with low <= sum <= high, none of those excluded; or None."""
         from ortools.sat.python import cp_model
 
         low, high = max(low, -self.reach), min(high, self.reach)
@@ -134,7 +134,8 @@ class _Model:
         raise SolverFailed(f"CP-SAT must end with an answer or at the time limit; got status {name}.", name)
 
     def _gap(self, subset: IntArray) -> int:
-        return abs(sum(self.items[i] for i in subset.tolist()) - self.target)
+        total: int = sum(self.items[i] for i in subset.tolist())
+        return abs(total - self.target)
 
     def _closer(self, subset: IntArray) -> IntArray:
         if self.best is None:

@@ -1,4 +1,4 @@
-"""Exact meet-in-the-middle for one problem: one compiled call when it is short, interruptible slices when it is long."""
+"""Exact meet-in-the-middle for one problem: one compiled call if short, interruptible slices if long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from slth._jit import merge as jit
+from slth._jit import merge, subsets
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
 from slth.subset_sum import unbounded
@@ -23,7 +23,7 @@ CANDIDATES = 2000  # pairs of half sums compared exactly before giving up on the
 
 @dataclass(frozen=True)
 class Answer:
-    """What a method hands to the facade: a subset if there is one, whether the search was complete, the work."""
+    """What a method hands to the facade: a subset if any, whether the search was complete, the work."""
 
     indices: IntArray | None
     complete: bool
@@ -32,7 +32,7 @@ class Answer:
 
 
 def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bool = True) -> Layout:
-    """The layout for (n, k_min, k_max), refused before anything is allocated if it needs more than max_bytes."""
+    """The layout for (n, k_min, k_max), refused before allocating anything if it needs more than max_bytes."""
     n, k_min, k_max = problem_size
     layout = None if hopeless(n, k_min, k_max) else make_layout(n, k_min, k_max, mirrored)
     if layout is None or layout.bytes > max_bytes:
@@ -67,7 +67,7 @@ def _one_call(layout: Layout, scaled: Scaled) -> Answer:
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
     ids = np.zeros(1, np.int64)
-    jit.closest_block(
+    subsets.closest_block(
         work, scaled.items, layout.plan, scaled.targets, scaled.enough, ids, 0, 1, comb, mask, gaps
     )
     indices = np.flatnonzero(mask[0]) if gaps[0] >= 0 else None
@@ -75,14 +75,14 @@ def _one_call(layout: Layout, scaled: Scaled) -> Answer:
 
 
 def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: float) -> tuple[bool, int]:
-    """Build all lists of a layout in slices; whether that ended before the deadline, and the entries written."""
+    """Build all lists of a layout in slices; whether that ended in time, and the entries written."""
     ops = layout.plan.ops
-    jit.sow(memory)
+    merge.sow(memory)
     ends = np.cumsum(np.where(ops[:, 4] >= 0, ops[:, 1] + ops[:, 3], ops[:, 1]))
     start = done = 0
     while start < len(ops):
         stop = max(start + 1, int(np.searchsorted(ends, done + SLICE, side="right")))
-        jit.run_merges(memory, items, ops, start, stop)
+        merge.run_merges(memory, items, ops, start, stop)
         done = int(ends[stop - 1])
         start = stop
         if time.monotonic() > deadline:
@@ -111,10 +111,10 @@ class _Long:
         enough, slack = int(self.scaled.enough[0]), int(self.scaled.slack[0])
         pieces: list[tuple[int, int, int, int]] = []  # gap, join, first step, last step + 1
         for which, (a, na, b, nb, *_) in enumerate(self.layout.plan.joins.tolist()):
-            jit.open_join(self.memory, self.items, self.layout.plan, which)
+            merge.open_join(self.memory, self.items, self.layout.plan, which)
             for start in range(0, na + nb, SLICE):
                 stop = min(start + SLICE, na + nb)
-                gap, first, last = jit.nearest(self.memory, a, na, b, nb, self.target, start, stop, enough)
+                gap, first, last = merge.nearest(self.memory, a, na, b, nb, self.target, start, stop, enough)
                 pieces.append((gap, which, first if slack == 0 else start, last if slack == 0 else stop))
                 self.work += stop - start
                 if gap <= enough:
@@ -134,15 +134,15 @@ class _Long:
     def _read(self, piece: tuple[int, int, int, int]) -> IntArray:
         gap, which, start, stop = piece
         a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
-        jit.open_join(self.memory, self.items, self.layout.plan, which)
-        i, j = jit.locate(self.memory, a, na, b, nb, self.target, start, stop, gap)
+        merge.open_join(self.memory, self.items, self.layout.plan, which)
+        i, j = merge.locate(self.memory, a, na, b, nb, self.target, start, stop, gap)
         sums = int(self.memory[i]), int(self.memory[j])
         comb = np.empty(self.layout.largest, np.int64)
         mask = np.zeros(self.problem.n, np.bool_)
         scratch = np.empty(self.layout.length, np.int64) if self.scaled.slack[0] else self.memory
         for side in (0, 1):
             low, high = windows[2 * side : 2 * side + 2]
-            jit.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
+            subsets.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
         return np.flatnonzero(mask)
 
     def _settle(
@@ -153,8 +153,8 @@ class _Long:
         candidates: list[IntArray] = []
         for which in sorted({piece[1] for piece in pieces}):
             a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
-            jit.open_join(self.memory, self.items, self.layout.plan, which)
-            count = jit.collect(self.memory, a, na, b, nb, self.target, best[0] + radius, pairs, 0)
+            merge.open_join(self.memory, self.items, self.layout.plan, which)
+            count = merge.collect(self.memory, a, na, b, nb, self.target, best[0] + radius, pairs, 0)
             candidates += self._subsets(np.unique(pairs[:count], axis=0), windows)
             if count == CANDIDATES or len(candidates) > CANDIDATES:
                 return self._widen(best)

@@ -1,4 +1,4 @@
-"""Plans: for n items and the sizes allowed, which sorted lists are merged from which, where they stand, which are joined.
+"""Plans: which sorted lists are merged from which, where they stand in memory, which pairs are joined.
 
 A *window* (low, high) of a set of items stands for the sorted list of the sums of all its subsets of low..high
 items. Adding item v turns the lists of t items into those of t + 1 items:
@@ -68,7 +68,7 @@ def entries(window: Window, size: int) -> int:
 
 
 def join_windows(n: int, k_min: int, k_max: int) -> list[tuple[Window, Window]]:
-    """Pairs of windows of the two halves that together cover each pair of sizes with k_min <= sum <= k_max once."""
+    """Pairs of windows of the halves that cover each pair of sizes with k_min <= sum <= k_max exactly once."""
     left, right = n // 2, n - n // 2
     pairs: list[tuple[Window, Window]] = []
     for c in range(min(left, k_max) + 1):
@@ -83,7 +83,7 @@ def join_windows(n: int, k_min: int, k_max: int) -> list[tuple[Window, Window]]:
 
 
 def hopeless(n: int, k_min: int, k_max: int) -> bool:
-    """Whether one list alone would have more than 2^40 entries: then no plan is made, not even to be refused."""
+    """Whether one list alone would have more than 2^40 entries: then no plan is made, not even to refuse."""
     right = n - n // 2
     fewest, most = max(0, k_min - n // 2), min(k_max, right)
     size = min(max(right // 2, fewest), most)

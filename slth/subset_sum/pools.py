@@ -1,8 +1,9 @@
 """Which pools to try when a tolerance leaves many solutions: sizes from the expected number of hits.
 
-Subsets of a pool of m samples with j of them have sums of variance about s^2 j (1 - j/m); the number within eps of
-a central target is then about C(m, j) 2 eps / sqrt(2 pi s^2 j (1 - j/m)). A pool that expects a few hits costs
-about sqrt(s/eps) however large n is; the other k - j samples are chosen greedily beforehand (anchors).
+Subsets of a pool of m samples with j of them have sums of variance about s^2 j (1 - j/m); the number within
+eps of a central target is then about C(m, j) 2 eps / sqrt(2 pi s^2 j (1 - j/m)). A pool that expects a few
+hits costs about sqrt(s/eps) however large n is; the other k - j samples are chosen greedily beforehand
+(anchors).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from slth._jit.merge import pool_block
+from slth._jit.subsets import pool_block
 from slth._typing import IntArray
 from slth.subset_sum.plan import Layout, make_layout
 from slth.subset_sum.problem import Problem
@@ -38,12 +39,14 @@ class Pool:
 def pools_for(scaled: Scaled, k_min: int, k_max: int, eps: float | None) -> tuple[Pool, ...]:
     """Pools for scaled problems; none without eps.
 
-    Of a range of sizes the one with most subsets is used. The ratio of the samples' standard deviation to eps is
-    rounded to steps of sqrt(2), so that few plans are ever made.
+    Of a range of sizes the one with most subsets is used. The ratio of the samples' standard deviation to eps
+    is rounded to steps of sqrt(2), so that few plans are ever made.
     """
     n = scaled.items.shape[1]
     k = min(max(k_min, n // 2), k_max)
-    spread = float(scaled.items.std())
+    flat = scaled.items.ravel().astype(np.float64)
+    mean = float(flat.mean())
+    spread = math.sqrt(max(0.0, float(flat @ flat) / flat.size - mean * mean))
     if eps is None or not k or n < SMALLEST or not spread:
         return ()
     ratio = math.log2(spread) - math.log2(eps) - scaled.shift

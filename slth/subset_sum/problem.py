@@ -1,4 +1,4 @@
-"""The subset-sum problem as a value, its validation, and the exact arithmetic on which every answer is judged."""
+"""The subset-sum problem as a value, its validation, and the exact arithmetic that judges every answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Sizes = int | tuple[int, int] | None
 
 @dataclass(frozen=True)
 class Problem:
-    """Find a subset of `samples`, of k_min..k_max elements, whose sum is within `eps` of `target`, or closest to it.
+    """Find a subset of k_min..k_max samples whose sum is within `eps` of `target`, or closest to it.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def as_tolerance(eps: Any) -> float | None:
 
 
 def check_magnitudes(quarter: float, target: float) -> None:
-    """Refuse samples whose sums would leave the range of float64; `quarter` is a quarter of their total magnitude."""
+    """Refuse samples whose sums would leave the range of float64; `quarter` is a quarter of their total."""
     if quarter + abs(target) / 4 > 2.0**1021:
         raise InvalidInput(
             "`samples` must have sums below 2**1023 in magnitude, target included; got a larger total. "

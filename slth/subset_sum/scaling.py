@@ -1,11 +1,11 @@
 """Exact fixed point: samples and target as int64 numbers on one power-of-two grid, with the rounding stated.
 
-Exact case: every sample is a multiple of 2**-p. Samples become integers X = 4 x 2**p. The target z need not lie on
-the grid: with t = z 2**p = floor(t) + f it becomes Z = 4 floor(t) + c, c = 0, 1, 2, 3 for f = 0, in (0, 1/2), = 1/2,
-in (1/2, 1). Sums S are multiples of 4, and for two of them |S - Z| < |S' - Z| if and only if their true distances
-from z are in the same order, ties included: distances on one side of z differ by whole multiples of 4, and on
-opposite sides d + f against d' - f (d, d' integers) depends only on 2 f against the integer d' - d, that is on
-the class of f. So integer search is exact search.
+Exact case: every sample is a multiple of 2**-p. Samples become integers X = 4 x 2**p. The target z need not
+lie on the grid: with t = z 2**p = floor(t) + f it becomes Z = 4 floor(t) + c, c = 0, 1, 2, 3 for f = 0, in (0,
+1/2), = 1/2, in (1/2, 1). Sums S are multiples of 4, and for two of them |S - Z| < |S' - Z| if and only if
+their true distances from z are in the same order, ties included: distances on one side of z differ by whole
+multiples of 4, and on opposite sides d + f against d' - f (d, d' integers) depends only on 2 f against the
+integer d' - d, that is on the class of f. So integer search is exact search.
 
 Inexact case: X and Z are rounded to nearest at the finest grid that int64 allows; a subset's integer error then
 differs from its true error by at most `slack` units.
@@ -34,7 +34,8 @@ class Scaled:
     targets : ndarray
         (B,) int64, within one of the row's sum of absolute values.
     enough : ndarray
-        (B,) int64: a gap this small certainly answers the question (within eps, or provably closest); -1 if none.
+        (B,) int64: a gap this small certainly answers the question (within eps, or provably closest); -1 if
+        none.
     exact : ndarray
         (B,) bool: rows whose samples lie on the grid.
     slack : ndarray
@@ -52,36 +53,36 @@ class Scaled:
 
 
 def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | None) -> Scaled:
-    """Scale samples (B, n), or (1, n) for all targets, and targets (B,) to one int64 grid, as fine as fits all."""
+    """Scale samples (B, n), or (1, n) for all, and targets (B,) to one int64 grid, as fine as fits all."""
+    shared = len(samples) != len(targets)
     total = float(np.abs(samples).sum(axis=1).max()) or 1.0
     # a float sum of n terms is off by a relative n 2**-53 at most; frexp gives total < 2**exponent
     p = BITS - math.frexp(total * (1 + 1e-9))[1]
     targets = np.clip(targets, -1.5 * total, 1.5 * total)  # farther targets have the same nearest sum
     grid = np.ldexp(samples, p)
     whole = np.rint(grid)
-    exact = ((grid == whole) & ((grid != 0) == (samples != 0))).all(axis=1)
-    if exact.all():
-        items = whole.astype(np.int64) << 2
-    else:
-        fine = np.rint(np.ldexp(samples, p + 2))
-        items = np.where(exact[:, None], whole * 4, fine).astype(np.int64)
+    exact = (grid == whole).all(axis=1) & ((grid != 0) == (samples != 0)).all(axis=1)
+    all_exact = bool(exact.all())
+    items = whole.astype(np.int64) << 2
+    if not all_exact:
+        items[~exact] = np.rint(np.ldexp(samples[~exact], p + 2)).astype(np.int64)
     bound = np.abs(items).sum(axis=1) + 1
-    goals, floor_class = _targets(targets, p, bound)
+    if shared:
+        exact, bound = np.repeat(exact, len(targets)), np.repeat(bound, len(targets))
+    goals, kind = _targets(targets, p, bound)
     inside = np.abs(goals) < bound
-    exact = np.broadcast_to(exact, goals.shape)
-    bound = np.broadcast_to(bound, goals.shape)
     slack = np.zeros(len(goals), np.int64)
-    if not exact.all():
+    if not all_exact:
         rounded = ~exact
         fine_goals = np.rint(np.ldexp(targets[rounded], p + 2)).astype(np.int64)
         goals[rounded] = np.clip(fine_goals, -bound[rounded], bound[rounded])
         # k items and the target, each off by half a unit at most, and one for outward rounding
         slack[rounded] = k_max // 2 + 2
-    enough = np.where(exact & inside, np.minimum(floor_class, 4 - floor_class), -1)
+    enough = np.where(exact & inside, np.minimum(kind, 4 - kind), -1)
     if eps is not None:
         step = 1 << 60 if math.frexp(eps)[1] + p + 2 > 60 else math.floor(math.ldexp(eps, p + 2))
         enough = np.where(inside, np.maximum(enough, step - 1 - slack), enough)
-    return Scaled(items, goals, enough.astype(np.int64), exact, slack, p + 2)
+    return Scaled(items, goals, enough, exact, slack, p + 2)
 
 
 def _targets(targets: FloatArray, p: int, bound: IntArray) -> tuple[IntArray, IntArray]:
@@ -90,9 +91,8 @@ def _targets(targets: FloatArray, p: int, bound: IntArray) -> tuple[IntArray, In
     lost = (t == 0) & (targets != 0)  # underflow: still on its own side of zero
     t = np.where(lost, np.copysign(0.25, targets), t)
     floor = np.floor(t)
-    fraction = t - floor
-    kind = np.where(fraction == 0, 0, np.where(fraction < 0.5, 1, np.where(fraction == 0.5, 2, 3))).astype(
-        np.int64
-    )
+    # compared, not subtracted: t - floor(t) would round for small negative t
+    half = floor + 0.5
+    kind = np.where(t > floor, 1 + (t >= half).astype(np.int64) + (t > half), 0)
     goals = floor.astype(np.int64) * 4 + kind
     return np.clip(goals, -bound, bound), kind

@@ -75,9 +75,9 @@ def solve(
 
     Notes
     -----
-    Meet-in-the-middle: for each half and each size the sorted list of sums in exact int64 fixed point, joined by
-    two pointers; O(2^(n/2)) time, 8 bytes per entry. Samples too fine for one 64-bit grid are rounded and every
-    subset within the rounding of the best is compared exactly. Exhaustive: O(2^n) time and memory.
+    Meet-in-the-middle: for each half and each size the sorted list of sums in exact int64 fixed point, joined
+    by two pointers; O(2^(n/2)) time, 8 bytes per entry. Samples too fine for one 64-bit grid are rounded and
+    every subset within the rounding of the best is compared exactly. Exhaustive: O(2^n) time and memory.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def run(problem: Problem, method: str, max_bytes: int, deadline: float) -> Subse
 
 
 def _automatic(problem: Problem, max_bytes: int, deadline: float) -> SubsetSumResult:
-    """The cheapest method first: extreme sums, pools where eps leaves many solutions, then the complete search."""
+    """Cheapest first: extreme sums, pools where eps leaves many solutions, then the complete search."""
     if problem.n > FEW:
         chosen = beyond(problem)
         if chosen is not None:

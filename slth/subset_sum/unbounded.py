@@ -44,8 +44,8 @@ def closest(problem: Problem, max_bytes: int, deadline: float) -> tuple[IntArray
     need = needed_bytes(problem)
     if need > max_bytes:
         raise CapacityExceeded(
-            f"meet-in-the-middle in long integers with n={problem.n} needs about {need / 2**20:.0f} MiB, more than "
-            f"`max_bytes`={max_bytes}. Raise `max_bytes`, or round the samples to a common grid."
+            f"meet-in-the-middle in long integers with n={problem.n} needs about {need / 2**20:.0f} MiB, "
+            f"more than `max_bytes`={max_bytes}. Raise `max_bytes`, or round the samples to a common grid."
         )
     *items, target = as_integers([*problem.samples.tolist(), problem.target])
     half = problem.n // 2

@@ -1,0 +1,242 @@
+"""Compiled searches of whole problems on sorted lists: the best pair of half sums, and the subset behind it.
+
+Blocks of instances are searched in one call; each writes only its own rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slth._jit._options import routine
+from slth._jit.merge import FAR, Plan, locate, nearest, open_join, run_merges, sow
+from slth._typing import BoolArray, IntArray
+
+
+@routine
+def mark_combination(items, first, stop, size, value, comb, mask):
+    """Mark the first combination (lexicographic) of `size` of items[first:stop] whose sum is `value`.
+
+    comb : (at least size,) scratch. Returns whether there was one. O(binomial(stop - first, size)).
+    """
+    n = stop - first
+    total = np.int64(0)
+    for c in range(size):
+        comb[c] = first + c
+        total += items[first + c]
+    while True:
+        if total == value:
+            for c in range(size):
+                mask[comb[c]] = True
+            return True
+        c = size - 1
+        while c >= 0 and comb[c] == first + n - size + c:
+            c -= 1
+        if c < 0:
+            return False
+        place = comb[c] + 1
+        for d in range(c, size):
+            total += items[place] - items[comb[d]]
+            comb[d] = place
+            place += 1
+
+
+@routine
+def read_back(
+    work: IntArray,
+    items: IntArray,
+    plan: Plan,
+    right: int,
+    low: int,
+    high: int,
+    value: int,
+    comb: IntArray,
+    mask: BoolArray,
+) -> bool:
+    """Mark a subset of one half, of size low..high, whose sum is exactly `value`; overwrites work.
+
+    right : 0 for the left half, 1 for the right. The sums of the half's two quarters are rebuilt and joined,
+    then each quarter is searched outright. Returns whether a subset was found.
+    """
+    split = plan.cuts[5]
+    sow(work)
+    if right == 0:
+        run_merges(work, items, plan.read_ops, 0, split)
+    else:
+        run_merges(work, items, plan.read_ops, split, len(plan.read_ops))
+    q = 2 * right
+    sizes = plan.read_lists.shape[1]
+    for c in range(sizes):
+        a, na = plan.read_lists[q, c, 0], plan.read_lists[q, c, 1]
+        for d in range(max(0, low - c), min(sizes - 1, high - c) + 1):
+            b, nb = plan.read_lists[q + 1, d, 0], plan.read_lists[q + 1, d, 1]
+            if na == 0 or nb == 0:
+                continue
+            i, j = locate(work, a, na, b, nb, value, 0, na + nb, 0)
+            if i != 0:
+                x, y = work[i], work[j]
+                found = mark_combination(items, plan.cuts[q], plan.cuts[q + 1], c, x, comb, mask)
+                also = mark_combination(items, plan.cuts[q + 1], plan.cuts[q + 2], d, y, comb, mask)
+                return bool(found and also)
+    return False
+
+
+@routine
+def best_pair(lists, items, plan, target, enough):
+    """Smallest gap over all joins of a plan whose merges are done, stopping at a gap <= enough.
+
+    Returns (gap, join, x, y): x and y are the half sums of the first pair met with that gap.
+    """
+    best = FAR
+    which = 0
+    start = 0
+    stop = 0
+    for q in range(len(plan.joins)):
+        a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
+        open_join(lists, items, plan, q)
+        gap, s, t = nearest(lists, a, na, b, nb, target, 0, na + nb, enough)
+        if gap < best:
+            best, which, start, stop = gap, q, s, t
+            if best <= enough:
+                break
+    a, na, b, nb = plan.joins[which, 0], plan.joins[which, 1], plan.joins[which, 2], plan.joins[which, 3]
+    open_join(lists, items, plan, which)
+    i, j = locate(lists, a, na, b, nb, target, start, stop, best)
+    return best, which, lists[i], lists[j]
+
+
+@routine
+def recover(work, items, plan, which, x, y, comb, mask):
+    """Mark the subset whose half sums, in the windows of join `which`, are x and y; overwrites work."""
+    left = read_back(work, items, plan, 0, plan.joins[which, 4], plan.joins[which, 5], x, comb, mask)
+    right = read_back(work, items, plan, 1, plan.joins[which, 6], plan.joins[which, 7], y, comb, mask)
+    return left and right
+
+
+@routine
+def closest_block(
+    work: IntArray,
+    items: IntArray,
+    plan: Plan,
+    targets: IntArray,
+    enough: IntArray,
+    ids: IntArray,
+    start: int,
+    stop: int,
+    comb: IntArray,
+    masks: BoolArray,
+    gaps: IntArray,
+) -> None:
+    """Mark the subset nearest to its target for the instances ids[start:stop], or one with a gap <= enough.
+
+    Row b of items, masks (all False on entry) and gaps belongs to instance b. A gap of -1 says that read-back
+    failed, which it cannot by construction.
+    """
+    for place in range(start, stop):
+        b = ids[place]
+        sow(work)
+        run_merges(work, items[b], plan.ops, 0, len(plan.ops))
+        gap, which, x, y = best_pair(work, items[b], plan, targets[b], enough[b])
+        gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
+
+
+@routine
+def closest_shared_block(
+    lists: IntArray,
+    scratch: IntArray,
+    items: IntArray,
+    plan: Plan,
+    targets: IntArray,
+    enough: IntArray,
+    start: int,
+    stop: int,
+    comb: IntArray,
+    masks: BoolArray,
+    gaps: IntArray,
+) -> None:
+    """`closest_block` for targets start..stop (exclusive) on one set of items (1, n), lists merged already."""
+    for b in range(start, stop):
+        gap, which, x, y = best_pair(lists, items[0], plan, targets[b], enough[b])
+        gaps[b] = gap if recover(scratch, items[0], plan, which, x, y, comb, masks[b]) else -1
+
+
+@routine
+def take_anchors(items, order, m, count, goal):
+    """Move to order[m:m+count] places chosen greedily from order[m:], whose items sum to about `goal`."""
+    n = len(order)
+    rest = np.float64(goal)
+    for c in range(count):
+        share = rest / (count - c)
+        nearest_place = m + c
+        nearest_gap = abs(items[order[nearest_place]] - share)
+        for p in range(m + c + 1, n):
+            gap = abs(items[order[p]] - share)
+            if gap < nearest_gap:
+                nearest_gap = gap
+                nearest_place = p
+        chosen = order[nearest_place]
+        order[nearest_place] = order[m + c]
+        order[m + c] = chosen
+        rest -= items[chosen]
+
+
+@routine
+def pool_block(
+    work: IntArray,
+    items: IntArray,
+    plan: Plan,
+    anchors: int,
+    turns: int,
+    targets: IntArray,
+    enough: IntArray,
+    ids: IntArray,
+    start: int,
+    stop: int,
+    scratch: IntArray,
+    masks: BoolArray,
+    gaps: IntArray,
+) -> None:
+    """Look for a gap <= enough among subsets of `anchors` items taken greedily and a few of a pool of m.
+
+    The plan belongs to the pool; m is its number of items. Turn t takes the m items after the first t * m // 2
+    + t (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central
+    for the pool, and searches the pool completely. gaps[b] = -1 and an empty mask where all turns failed: not
+    a proof.
+    scratch : (3 n,) int64.
+    """
+    n = items.shape[1]
+    m = plan.cuts[4]
+    order = scratch[:n]
+    pool = scratch[n : n + m]
+    comb = scratch[2 * n :]
+    for place in range(start, stop):
+        b = ids[place]
+        gaps[b] = -1
+        for turn in range(turns):
+            middle = 0.0
+            for p in range(n):
+                order[p] = (p + turn * (m // 2 + 1)) % n
+            for p in range(m):
+                pool[p] = items[b, order[p]]
+                middle += pool[p]
+            size = plan.joins[0, 4] + plan.joins[0, 6]
+            take_anchors(items[b], order, m, anchors, targets[b] - middle * size / m)
+            rest = targets[b]
+            for p in range(m, m + anchors):
+                rest -= items[b, order[p]]
+            sow(work)
+            run_merges(work, pool, plan.ops, 0, len(plan.ops))
+            gap, which, x, y = best_pair(work, pool, plan, rest, enough[b])
+            if gap > enough[b]:
+                continue
+            picked = masks[b, :m]
+            recover(work, pool, plan, which, x, y, comb, picked)
+            for p in range(m):
+                comb[p] = picked[p]
+                picked[p] = False
+            for p in range(m):
+                if comb[p] != 0:
+                    masks[b, order[p]] = True
+            for p in range(m, m + anchors):
+                masks[b, order[p]] = True
+            gaps[b] = gap
+            break
