@@ -17,6 +17,7 @@ from slth.tickets.pairs import LayerPair, check_chain
 
 _ROWS = 4096  # inputs evaluated at once
 _POOL = 32  # random points evaluated for each start kept
+_STUCK = 2.0**-10  # step length, in widths of the domain, at which a start is given up
 
 
 def worst_input(
@@ -32,8 +33,8 @@ def worst_input(
 
     Projected gradient ascent from the worst of many random points (half of them corners, in a box) and the
     worst of the given inputs. A step goes along the signs of the gradient in a box, so that a full step is a
-    corner, and along the gradient in a ball; its length halves for a start that it does not improve, and
-    doubles when it does.
+    corner, alternating with the gradient itself; in a ball along the gradient. Its length halves when it
+    does not improve a start and doubles when it does; a start that is stuck goes on from the next random point.
 
     Parameters
     ----------
@@ -66,10 +67,11 @@ def worst_input(
     check_chain(pairs, domain)
     starts = as_integer(starts, "starts", low=1, high=1 << 20)
     steps = as_integer(steps, "steps", low=1, high=1 << 20)
-    points = _worst_rows(pairs, _random_points(domain, _POOL * starts, seed), starts)
+    pool = _worst_first(pairs, _random_points(domain, _POOL * starts, seed))
+    points = pool[:starts]
     if inputs is not None:
-        points = np.vstack((points, _worst_rows(pairs, _data(domain, inputs), starts)))
-    points, errors = _ascend(pairs, domain, points, steps)
+        points = np.vstack((points, _worst_first(pairs, _data(domain, inputs))[:starts]))
+    points, errors = _ascend(pairs, domain, points, pool[starts:], steps)
     best = domain.project(points[int(np.argmax(errors))])
     return best, float(_errors(pairs, best[None])[0])
 
@@ -93,35 +95,49 @@ def _data(domain: Domain, inputs: npt.ArrayLike) -> FloatArray:
     return np.asarray(domain.project(data), dtype=np.float64)
 
 
-def _worst_rows(pairs: Sequence[LayerPair], points: FloatArray, keep: int) -> FloatArray:
-    """The `keep` rows with the largest errors, worst first."""
+def _worst_first(pairs: Sequence[LayerPair], points: FloatArray) -> FloatArray:
+    """The rows in the order of their errors, largest first."""
     chunks = [_errors(pairs, points[row : row + _ROWS]) for row in range(0, len(points), _ROWS)]
     errors = np.concatenate(chunks) if chunks else np.zeros(0)
-    return points[np.argsort(-errors, kind="stable")[:keep]]
+    return points[np.argsort(-errors, kind="stable")]
 
 
 def _ascend(
-    pairs: Sequence[LayerPair], domain: Domain, points: FloatArray, steps: int
+    pairs: Sequence[LayerPair], domain: Domain, points: FloatArray, spare: FloatArray, steps: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Points improved from each start, and their errors; no start ever gets worse."""
-    width = domain.high - domain.low
+    """The best points met from each start, and their errors; stuck starts go on from rows of `spare`."""
     lengths = np.ones(len(points))
     errors, slopes = _errors_and_gradients(pairs, points)
-    for _ in range(steps):
-        direction = np.sign(slopes) * width
-        if domain.kind == "ball":
-            norms = np.sqrt(np.square(slopes).sum(axis=1, keepdims=True))
-            direction = (
-                np.divide(slopes, norms, out=np.zeros_like(slopes), where=norms > 0.0) * 2 * domain.radius
-            )
-        tried = _project(domain, points + lengths[:, None] * direction)
+    best_points, best_errors = points, errors
+    for step in range(steps):
+        stuck = np.flatnonzero(lengths < _STUCK)[: len(spare)]
+        tried = _project(domain, points + lengths[:, None] * _direction(domain, slopes, step))
+        tried[stuck], spare = spare[: len(stuck)], spare[len(stuck) :]
         new_errors, new_slopes = _errors_and_gradients(pairs, tried)
         better = new_errors > errors
+        better[stuck] = True
         points = np.where(better[:, None], tried, points)
         slopes = np.where(better[:, None], new_slopes, slopes)
         errors = np.where(better, new_errors, errors)
         lengths = np.where(better, np.minimum(2.0 * lengths, 1.0), 0.5 * lengths)
-    return points, errors
+        lengths[stuck] = 1.0
+        record = errors > best_errors
+        best_points = np.where(record[:, None], points, best_points)
+        best_errors = np.maximum(errors, best_errors)
+    return best_points, best_errors
+
+
+def _direction(domain: Domain, slopes: FloatArray, step: int) -> FloatArray:
+    """Where a full step leads: across the domain."""
+    if domain.kind == "ball":
+        sizes = np.sqrt(np.square(slopes).sum(axis=1, keepdims=True))
+        across: FloatArray | float = 2.0 * domain.radius
+    else:
+        sizes, across = np.abs(slopes).max(axis=1, keepdims=True), domain.high - domain.low
+        if step % 2 == 0:
+            return np.asarray(np.sign(slopes) * across, dtype=np.float64)
+    unit = np.divide(slopes, sizes, out=np.zeros_like(slopes), where=sizes > 0.0)
+    return np.asarray(unit * across, dtype=np.float64)
 
 
 def _project(domain: Domain, points: FloatArray) -> FloatArray:
