@@ -7,7 +7,9 @@ from fractions import Fraction
 from itertools import combinations
 
 
-def distances(samples: Sequence[float], target: float, k_min: int, k_max: int) -> dict[tuple[int, ...], Fraction]:
+def distances(
+    samples: Sequence[float], target: float, k_min: int, k_max: int
+) -> dict[tuple[int, ...], Fraction]:
     """Exact |sum - target| of every subset of k_min..k_max samples."""
     exact = [Fraction(x) for x in samples]
     goal = Fraction(target)
