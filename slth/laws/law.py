@@ -74,7 +74,7 @@ class Law(ABC):
             If x is not finite or k < 1.
         """
         points, copies = _points(x), as_integer(k, "k", low=1)
-        values: FloatArray = self._sum_pdf(points, copies)[()]
+        values: FloatArray = self._sum_pdf(-np.abs(points), copies)[()]
         return values
 
     def sum_cdf(self, x: npt.ArrayLike, k: int) -> FloatArray:

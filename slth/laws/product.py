@@ -36,14 +36,15 @@ class LiveProduct(Law):
     Notes
     -----
     Sums of k copies: k = 1 in closed form (the density is infinite at 0; the value there is `inf`); k = 2,
-    the density in closed form with dilogarithms and the cdf by double-exponential quadrature; k = 3, one more
-    convolution by the same quadrature. From k = 4 on, since the support is [-k, k], the Fourier series
+    the density in closed form with dilogarithms; k = 3 and 4 (densities) and k = 2 and 3 (cdf), a convolution
+    by double-exponential quadrature. Otherwise, since the support is [-k, k], the Fourier series
 
         f_k(x) = (1/2k) [1 + 2 sum_{j>=1} (Si(t_j)/t_j)^k cos(t_j x)],   t_j = pi j / k,
 
     is exact and only has to be cut: |Si(t)| < 1.86 bounds the rest. Absolute errors: below 1e-12 for
     densities (relative 1e-12 for k = 1) and 1e-13 for distribution functions; windows have absolute error
-    below 1e-12 eps for k >= 4 and relative error below 1e-9 for k <= 3.
+    below 1e-12 eps for k >= 4 (1e-13 where they stick out of the support), relative error below 1e-9 for
+    k <= 3.
 
     Examples
     --------
@@ -75,7 +76,9 @@ class LiveProduct(Law):
             return _pdf_2(x)
         if k == 3:
             return _convolve(_pdf_2, _pdf_1, x, 2, 1)
-        waves, coefficients = _series(k)
+        if k == 4:
+            return _convolve(_pdf_2, _pdf_2, x, 2, 2)
+        waves, coefficients = _series(k, 0)
         return np.maximum(0.5 / k + _fourier(np.cos, waves, coefficients / k, x), 0.0) * (np.abs(x) <= k)
 
     def _sum_lower(self, x: FloatArray, k: int) -> FloatArray:
@@ -86,16 +89,17 @@ class LiveProduct(Law):
             return _convolve(_cdf_1, _pdf_1, inside, 1, 1)
         if k == 3:
             return _convolve(_cdf_1, _pdf_2, inside, 1, 2)
-        waves, coefficients = _series(k)
+        waves, coefficients = _series(k, 1)
         rest = _fourier(np.sin, waves, coefficients / (waves * k), inside)
         return np.clip(0.5 + inside / (2.0 * k) + rest, 0.0, 1.0)
 
     def _window(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
-        if k >= 4 and np.all(np.abs(z) + eps <= k):
+        if k >= 4:
             # Inside [-k, k] the periodic series is the law itself, and averages term by term.
-            waves, coefficients = _series(k)
+            waves, coefficients = _series(k, 0)
             averaged = coefficients * np.sinc(waves * (float(eps.max(initial=0.0)) / math.pi))
-            return np.maximum(2.0 * eps * (0.5 / k + _fourier(np.cos, waves, averaged / k, z)), 0.0)
+            inside = np.maximum(2.0 * eps * (0.5 / k + _fourier(np.cos, waves, averaged / k, z)), 0.0)
+            return np.where(np.abs(z) + eps <= k, inside, self._difference(z, eps, k))
         if np.all(eps >= 0.05):
             return self._difference(z, eps, k)
         # Work with distances from z, which stay exact when eps is tiny; split at the singular integers.
@@ -198,11 +202,17 @@ def _convolve(
     return total.reshape(x.shape)
 
 
-@functools.lru_cache(maxsize=64)
-def _series(k: int) -> tuple[FloatArray, FloatArray]:
-    """Waves t_j = pi j / k and coefficients (Si(t_j)/t_j)^k, cut where the rest of the sum is below 1e-13."""
-    bound = k * math.log(1.86 * k / math.pi) - math.log(k * (k - 1.0)) + 13.0 * math.log(10.0)
-    waves = np.arange(1.0, math.ceil(math.exp(bound / (k - 1.0))) + 2.0) * (math.pi / k)
+@functools.lru_cache(maxsize=128)
+def _series(k: int, order: int) -> tuple[FloatArray, FloatArray]:
+    """Waves t_j = pi j / k and coefficients (Si(t_j)/t_j)^k, k >= 4.
+
+    Cut where the rest of the sum of coefficients[j] / (k waves[j]^order) is below 1e-13.
+    """
+    power = k - 1.0 + order
+    bound = (
+        k * math.log(1.86) + power * math.log(k / math.pi) - math.log(math.pi * power) + 13.0 * math.log(10.0)
+    )
+    waves = np.arange(1.0, math.ceil(math.exp(bound / power)) + 2.0) * (math.pi / k)
     coefficients = (sici(waves)[0] / waves) ** k
     kept = coefficients > 1e-19
     return read_only(waves[kept]), read_only(coefficients[kept])

@@ -82,9 +82,9 @@ def log_binomial(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
     top, part = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64))
     if not np.all((part >= 0.0) & (part <= top) & np.isfinite(top)):
         raise InvalidInput(f"`k` must lie in [0, n]; got k = {k!r}, n = {n!r}.")
-    rest = top - part
-    proper = (part > 0.0) & (rest > 0.0)
-    m, a, b = (np.where(proper, v, 1.0) for v in (np.where(proper, top, 2.0), part, rest))
+    few, many = np.minimum(part, top - part), np.maximum(part, top - part)
+    proper = few > 0.0
+    m, a, b = np.where(proper, top, 2.0), np.where(proper, few, 1.0), np.where(proper, many, 1.0)
     body = -a * np.log(a / m) - b * np.log1p(-a / m)
     body += _stirling_gap(m) - _stirling_gap(a) - _stirling_gap(b) - 0.5 * np.log(2.0 * math.pi * a * (b / m))
     values: FloatArray = np.where(proper, body, 0.0)[()]
