@@ -5,6 +5,10 @@ def main() -> None:
     """Run the command line on sys.argv and exit with its code."""
     import sys
 
-    from slth.cli.app import run
+    try:
+        from slth.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # pressed before `run` could see it
+        code = 130
+    sys.exit(code)

@@ -58,7 +58,8 @@ def plain(value: Any) -> Any:
 
 def print_json(command: str, record: Mapping[str, Any]) -> None:
     """Write one JSON object that names its schema: "slth/<command>/1"."""
-    document = {"schema": f"slth/{command}/{SCHEMA_VERSION}", **plain(record)}
+    schema = f"slth/{command}/{SCHEMA_VERSION}"
+    document = {"schema": schema, **plain(record), **{"schema": schema}}
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 

@@ -2,176 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from slth._typing import FloatArray
 from slth.plots.look import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, RED, SKY
+from slth.theory.table import Table
 
-# (colour, line style, width) of each kind of curve: kinds differ in dash as well as in colour
-CURVES: dict[str, tuple[str, Any, float]] = {
-    "theorem": (BLUE, "-", 1.8),
-    "prediction": (GREEN, "-", 1.8),
-    "prediction-paper": (SKY, (0, (5, 1.5)), 1.5),
-    "lower": (RED, (0, (4, 1.5, 1, 1.5)), 1.5),
-    "lower-printed": (ORANGE, (0, (1.5, 1.5)), 1.5),
+# (curve, variant) -> label, colour, dash: neighbours differ in dash as well as in colour
+LINES: dict[tuple[str, str], tuple[str, str, Any]] = {
+    ("theorem-3", "literal"): ("Theorem 3, c_amp from the proof", BLUE, (0, (1, 1.2))),
+    ("theorem-3", "one"): ("Theorem 3, c_amp = 1", BLUE, "-"),
+    ("theorem-3", "fitted"): ("Theorem 3, c_amp fitted", BLUE, (0, (5, 1.5))),
+    ("sharp", "paper"): ("prediction, the paper's arrangement", SKY, (0, (5, 1.5))),
+    ("sharp", "sign-matched"): ("prediction, sign-matched", GREEN, "-"),
+    ("lower-bound", "printed"): ("Theorem 5 (lower bound), as printed", ORANGE, (0, (1, 1.2))),
+    ("lower-bound", "norm-1"): ("Theorem 5 (lower bound), norm 1", RED, (0, (4, 1.5, 1, 1.5))),
 }
-POINTS: dict[str, tuple[str, str]] = {"malach": (PURPLE, "s"), "pensia": (INK, "^")}
-TICKETS = ("D", "o", "v", "P", "X")
+# (curve, variant) -> label, colour, marker, filled
+POINTS: dict[tuple[str, str], tuple[str, str, str, bool]] = {
+    ("sharp-one-edge", "w=1/2"): ("one edge per weight, |w| \u2264 1/2", GREEN, "<", True),
+    ("sharp-one-edge", "w=1"): ("one edge per weight, |w| \u2264 1", GREEN, "<", False),
+    ("malach", ""): ("Malach et al. 2020", PURPLE, "s", True),
+    ("pensia", "theorem"): ("Pensia et al. 2020, C = 3", INK, "^", True),
+    ("pensia", "experiment"): ("Pensia et al., their experiment", INK, "^", False),
+}
+Window = tuple[tuple[float, float], tuple[float, float]]
+MARKED_K = (2, 3, 4, 6, 10, 20)
+TICKET, PAPER_COUNT = "ticket", "ticket-paper-count"
+TICKET_MARKERS = ("D", "o", "v", "P", "X")
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A curve of the figure; entries that are nan are gaps.
-
-    Attributes
-    ----------
-    kind : str
-        A key of `CURVES`.
-    label : str
-        For the legend; names the theorem.
-    density, overparameterization : float64 (p,)
-        gamma and m/m_t.
-    """
-
-    kind: str
-    label: str
-    density: FloatArray
-    overparameterization: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A single result of the literature; `kind` is a key of `POINTS`."""
-
-    kind: str
-    label: str
-    density: float
-    overparameterization: float
-
-
-@dataclass(frozen=True, slots=True)
-class SizeMarks:
-    """Where a curve has subsets of exactly k elements: short ticks with the number k."""
-
-    k: tuple[int, ...]
-    density: FloatArray
-    overparameterization: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredTicket:
-    """A ticket: kept/total, and the density by the paper's count, which counts with multiplicity."""
-
-    label: str
-    density: float
-    paper_density: float
-    overparameterization: float
-
-
-@dataclass(frozen=True, slots=True)
-class DensityTable:
-    """All that the figure shows.
-
-    Attributes
-    ----------
-    curves, points, tickets : tuples
-    marks : SizeMarks or None
-    """
-
-    curves: tuple[Curve, ...]
-    points: tuple[Point, ...] = ()
-    tickets: tuple[MeasuredTicket, ...] = ()
-    marks: SizeMarks | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
-
-
-def draw_density(table: DensityTable, ax: Axes) -> list[Any]:
+def draw_density(table: Table, ax: Axes, *, window: Window | None = None) -> list[Any]:
     """Draw a density table on logarithmic axes.
 
     Parameters
     ----------
-    table : DensityTable
+    table : Table
+        As `slth.theory.frontier.density_table` makes it. Rows of a curve "ticket" are measured tickets at
+        kept / total; a row "ticket-paper-count" of the same variant is joined to it by a thin line.
     ax : Axes
+    window : ((x low, x high), (y low, y high)), optional
+        Part to show. Default: all of it.
 
     Returns
     -------
     list of artists
-        In the order curves, marks, points, tickets.
+        Lines, then marks of subset sizes, points and tickets.
     """
     ax.set_xscale("log")
     ax.set_yscale("log")
     artists: list[Any] = []
-    for curve in table.curves:
-        colour, dash, width = CURVES[curve.kind]
-        artists += ax.plot(
-            curve.density,
-            curve.overparameterization,
-            color=colour,
-            linestyle=dash,
-            linewidth=width,
-            label=curve.label,
-        )
-    if table.marks is not None:
-        artists += _draw_marks(table.marks, ax)
-    for point in table.points:
-        colour, marker = POINTS[point.kind]
-        artists += ax.plot(
-            point.density,
-            point.overparameterization,
-            linestyle="none",
-            marker=marker,
-            markersize=6.5,
-            color=colour,
-            label=point.label,
-        )
-    artists += _draw_tickets(table.tickets, ax)
+    for curve, variant in _ordered(table):
+        if _visible(table.rows(curve, variant), window):
+            artists += _draw_line(table, curve, variant, ax)
+    artists += _draw_sizes(table, ax)
+    for curve, variant in table.curves:
+        if (curve, variant) in POINTS and _visible(table.rows(curve, variant), window):
+            artists += _draw_point(table, curve, variant, ax)
+    artists += _draw_tickets(table, ax)
     ax.set_xlabel("density \u03b3 of the ticket (kept / total)")
     ax.set_ylabel("overparameterisation m / m$_t$")
     ax.grid(visible=True, which="major")
     ax.set_axisbelow(True)
-    ax.legend(loc="upper right", framealpha=0.9, frameon=True, edgecolor="none", borderaxespad=0.2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.47, -0.13), ncols=2, columnspacing=2.0, handlelength=2.6)
+    if window is not None:
+        ax.set_xlim(window[0])
+        ax.set_ylim(window[1])
     return artists
 
 
-def _draw_marks(marks: SizeMarks, ax: Axes) -> list[Any]:
-    colour = CURVES["prediction"][0]
-    artists: list[Any] = ax.plot(
-        marks.density, marks.overparameterization, linestyle="none", marker="|", markersize=7, color=colour
+def _visible(rows: Table, window: Window | None) -> bool:
+    """Whether some point lies in the window: what does not needs no line in the legend."""
+    if window is None:
+        return True
+    x, y = rows.column("gamma"), rows.column("overparameterization")
+    (left, right), (low, high) = window
+    return bool(((left <= x) & (x <= right) & (low <= y) & (y <= high)).any())
+
+
+def _ordered(table: Table) -> list[tuple[str, str]]:
+    """Lines in the order of the legend: known ones first, then other constants of Theorem 3."""
+    present = table.curves
+    return [pair for pair in LINES if pair in present] + [
+        (curve, variant) for curve, variant in present if curve == "theorem-3" and (curve, variant) not in LINES
+    ]
+
+
+def _draw_line(table: Table, curve: str, variant: str, ax: Axes) -> list[Any]:
+    label, colour, dash = LINES.get((curve, variant), (f"Theorem 3, c_amp = {variant}", BLUE, "-"))
+    rows = table.rows(curve, variant)
+    return ax.plot(
+        rows.column("gamma"), rows.column("overparameterization"), color=colour, linestyle=dash, label=label
     )
-    for k, x, y in zip(marks.k, marks.density, marks.overparameterization, strict=True):
-        artists.append(
-            ax.annotate(
-                f"k={k}" if k == marks.k[0] else str(k),
-                (x, y),
-                xytext=(0, -11),
-                textcoords="offset points",
-                ha="center",
-                fontsize=6.5,
-                color=colour,
+
+
+def _draw_sizes(table: Table, ax: Axes) -> list[Any]:
+    """Short ticks with the number k where the sign-matched prediction keeps exactly k edges per weight."""
+    if ("sharp", "sign-matched") not in table.curves:
+        return []
+    rows = table.rows("sharp", "sign-matched")
+    artists: list[Any] = []
+    for k, x, y in zip(
+        rows.column("k"), rows.column("gamma"), rows.column("overparameterization"), strict=True
+    ):
+        if int(k) in MARKED_K:
+            artists += ax.plot(x, y, linestyle="none", marker="|", markersize=7, color=GREEN)
+            artists.append(
+                ax.annotate(
+                    f"k={int(k)}",
+                    (x, y),
+                    xytext=(0, -11),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=6.5,
+                    color=GREEN,
+                    annotation_clip=True,
+                )
             )
-        )
     return artists
 
 
-def _draw_tickets(tickets: Sequence[MeasuredTicket], ax: Axes) -> list[Any]:
+def _draw_point(table: Table, curve: str, variant: str, ax: Axes) -> list[Any]:
+    label, colour, marker, filled = POINTS[curve, variant]
+    rows = table.rows(curve, variant)
+    return ax.plot(
+        rows.column("gamma"),
+        rows.column("overparameterization"),
+        linestyle="none",
+        marker=marker,
+        markersize=6.0,
+        markeredgecolor=colour,
+        markerfacecolor=colour if filled else "white",
+        label=label,
+    )
+
+
+def _draw_tickets(table: Table, ax: Axes) -> list[Any]:
     artists: list[Any] = []
-    for number, ticket in enumerate(tickets):
-        y = ticket.overparameterization
-        artists += ax.plot([ticket.density, ticket.paper_density], [y, y], color=QUIET, linewidth=0.8)
-        artists += ax.plot(ticket.paper_density, y, linestyle="none", marker="|", markersize=6, color=QUIET)
+    names = [variant for curve, variant in table.curves if curve == TICKET]
+    for number, name in enumerate(names):
+        rows = table.rows(TICKET, name)
+        x, y = rows.column("gamma"), rows.column("overparameterization")
+        if (PAPER_COUNT, name) in table.curves:
+            other = table.rows(PAPER_COUNT, name).column("gamma")
+            artists += ax.plot([x[0], other[0]], [y[0], y[0]], color=QUIET, linewidth=0.8)
+            artists += ax.plot(other, y, linestyle="none", marker="|", markersize=6, color=QUIET)
         artists += ax.plot(
-            ticket.density,
+            x,
             y,
             linestyle="none",
-            marker=TICKETS[number % len(TICKETS)],
+            marker=TICKET_MARKERS[number % len(TICKET_MARKERS)],
             markersize=7,
             markerfacecolor=ORANGE,
             markeredgecolor=INK,
             markeredgewidth=0.9,
-            label=ticket.label,
+            zorder=5,
+            label=name,
         )
     return artists

@@ -56,11 +56,18 @@ def render(
     return out.getvalue()
 
 
-def inline_svg(draw: Callable[[Any], Any], *, size: tuple[float, float], name: str, label: str) -> str:
+def inline_svg(
+    draw: Callable[[Any], Any],
+    *,
+    size: tuple[float, float],
+    name: str,
+    label: str,
+    title: str | None = None,
+) -> str:
     """The figure as an <svg> element for a page; `label` is what a screen reader says."""
     from slth.reports.page import escape
 
-    text = render(draw, size=size, name=name).decode("utf-8")
+    text = render(draw, size=size, name=name, title=title).decode("utf-8")
     element = text[text.index("<svg") :].rstrip()
     # identifiers such as figure_1 occur in every figure: make them this figure's own
     element = (

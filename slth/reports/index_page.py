@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,18 +10,18 @@ from slth.plots.trials import draw_verification
 from slth.reports.figures import inline_svg
 from slth.reports.page import escape, figure, number, page, paragraph, section, table, tiles
 
-NAMES = {"ticket-sign-matched": "sign-matched", "ticket-paper": "the paper's arrangement"}
+NAMES = {"ticket-sign-matched": "sign-matched", "ticket-paper": "paper-arranged"}
 
 
-def index_page(summary: Mapping[str, Any], density_svg: str, target: Mapping[str, Any]) -> str:
+def index_page(summary: Mapping[str, Any], pictures: tuple[str, str], target: Mapping[str, Any]) -> str:
     """The front page.
 
     Parameters
     ----------
     summary : mapping
         The content of summary.json.
-    density_svg : str
-        The density figure as an <svg> element.
+    pictures : (str, str)
+        The density figure and its part around the tickets, as <svg> elements.
     target : mapping
         widths, parameters, digits, right (correctly classified) of the target network.
 
@@ -46,7 +46,11 @@ def index_page(summary: Mapping[str, Any], density_svg: str, target: Mapping[str
             verdict(summary, best),
             tiles(headline(best)),
             section("Tickets", ticket_table(summary), paragraph(TICKET_NOTE, "quiet"), links(summary)),
-            section("Density against overparameterisation", figure(density_svg, FIGURE_CAPTION)),
+            section(
+                "Density against overparameterisation",
+                figure(pictures[1], NEAR_CAPTION),
+                figure(pictures[0], WHOLE_CAPTION),
+            ),
             section("Random subset sum bounds", *verification_parts(summary)),
             section("Data and repetition", data_links(), repetition(summary)),
         ]
@@ -61,11 +65,17 @@ TICKET_NOTE = (
     "for each "
     "second-layer edge that it feeds, an upper bound of the density."
 )
-FIGURE_CAPTION = (
-    "Each curve says how many random parameters per target parameter (m/m_t) are needed for a ticket of a "
-    "given density. "
-    "Measured tickets stand at kept/total; a thin line leads to the paper's count, which the curves use. "
-    "Constants that theorems leave open are set as the legend says."
+NEAR_CAPTION = (
+    "Where the tickets are. A curve says how many random parameters per target parameter (m/m_t) a result asks "
+    "for, or "
+    "a prediction expects, at a given density. Measured tickets stand at kept / total; a thin line leads to "
+    "the paper's "
+    "count, which the curves use."
+)
+WHOLE_CAPTION = (
+    "The same over all densities. c_amp is the constant that Theorem 3 leaves open: 1, what its proof "
+    "supplies, or the "
+    "least that keeps it above the prediction."
 )
 
 
@@ -95,8 +105,9 @@ def headline(best: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     certificate = best["certificate"]
     asked = f"asked for {number(best['eps'])}; worst found {number(certificate['lower_estimate'])}"
     counted = f"{number(best['m'])} random, {number(best['m_t'])} target parameters"
-    proved = f"{number(certificate['predictions_proved'])} of {number(certificate['inputs_checked'])}"
-    equal = f"measured equal: {number(certificate['predictions_equal'])}"
+    proved = number(certificate["predictions_proved"])
+    measured = number(certificate["predictions_equal"])
+    equal = f"of {number(certificate['inputs_checked'])}; measured equal: {measured}"
     return [
         ("Certified error", number(certificate["bound"]), asked),
         ("Density", number(best["density"]), f"sparsity {number(best['sparsity'])}"),
@@ -106,38 +117,42 @@ def headline(best: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def ticket_table(summary: Mapping[str, Any]) -> str:
-    """Both tickets side by side."""
-    columns = (
-        "arrangement", "certified error", "budget", "worst found", "m/m_t", "density", "sparsity", "paper's "
-        "count",
-        "dead edges", "proved equal", "prune, s", "check, s",
-    )  # fmt: skip
-    rows = []
-    for name, own in summary["tickets"].items():
-        found, seconds = own["certificate"], summary["seconds"]
-        rows.append(
-            (
-                NAMES.get(name, name),
-                found["bound"],
-                found["budget"],
-                found["lower_estimate"],
-                own["overparameterization"],
-                own["density"],
-                own["sparsity"],
-                own["paper_density"],
-                own["dead_edges"],
-                f"{number(found['predictions_proved'])} of {number(found['inputs_checked'])}",
-                seconds[f"prune {own['arrangement']}"],
-                seconds[f"check {own['arrangement']}"],
-            )
-        )
-    return table(columns, rows)
+    """The tickets side by side, one column each."""
+    tickets, seconds = summary["tickets"], summary["seconds"]
+
+    def row(label: str, value: Callable[[Mapping[str, Any]], Any]) -> tuple[str, ...]:
+        return (label, *(number(value(own)) for own in tickets.values()))
+
+    def proved(own: Mapping[str, Any]) -> str:
+        found = own["certificate"]
+        return f"{number(found['predictions_proved'])} of {number(found['inputs_checked'])}"
+
+    rows = [
+        row("certified error (sup over the box, l2)", lambda own: own["certificate"]["bound"]),
+        row("error allowed by the tolerances alone", lambda own: own["certificate"]["budget"]),
+        row("worst error found by search", lambda own: own["certificate"]["lower_estimate"]),
+        row("predictions proved equal", proved),
+        row("random parameters m", lambda own: own["m"]),
+        row("overparameterisation m/m_t", lambda own: own["overparameterization"]),
+        row("parameters kept", lambda own: own["kept"]),
+        row("density", lambda own: own["density"]),
+        row("sparsity", lambda own: own["sparsity"]),
+        row("density by the paper's count", lambda own: own["paper_density"]),
+        row("chosen edges that are dead, not kept", lambda own: own["dead_edges"]),
+        row("edges per weight k, by layer", lambda own: ", ".join(str(layer["k"]) for layer in own["layers"])),
+        row(
+            "copies per input, by layer", lambda own: ", ".join(str(layer["copies"]) for layer in own["layers"])
+        ),
+        row("seconds to prune", lambda own: seconds[f"prune {own['arrangement']}"]),
+        row("seconds to check", lambda own: seconds[f"check {own['arrangement']}"]),
+    ]
+    return table(("", *(NAMES.get(name, name) for name in tickets)), rows)
 
 
 def links(summary: Mapping[str, Any]) -> str:
     """A line per ticket: its page and how to check it."""
     lines = "".join(
-        f'<li><a href="{escape(name)}/report.html">page of {escape(NAMES.get(name, name))}</a>, '
+        f'<li><a href="{escape(name)}/report.html">page of the {escape(NAMES.get(name, name))} ticket</a>, '
         f'files in <a href="{escape(name)}/">{escape(name)}/</a>, checked again by <code>slth check '
         f"{escape(name)}</code></li>"
         for name in summary["tickets"]
@@ -172,8 +187,8 @@ def data_links() -> str:
     files = (
         ("density.csv", "the density figure as a table"),
         ("density.json", "the same with its parameters"),
-        ("density.svg", "the figure alone"),
-        ("density.png", "the figure as pixels"),
+        ("density.svg", "the figure alone, also as density.png"),
+        ("density-near.svg", "its part around the tickets, also as density-near.png"),
         ("verification.json", "the trials"),
         ("summary.json", "every number of this page"),
     )

@@ -102,7 +102,9 @@ def number(value: Any) -> str:
 
 def raised(exponent: int) -> str:
     """An integer in raised digits, for exponents and dimensions."""
-    return str(exponent).translate(str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"))
+    return str(exponent).translate(
+        str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+    )
 
 
 def versions() -> list[tuple[str, str]]:

@@ -12,12 +12,12 @@ from typing import Any
 from slth import __version__
 from slth.examples.digits import Digits, digits
 from slth.experiments.verify import verify
-from slth.reports.density import density_figure, density_record, measured_ticket, table_text
+from slth.reports.density import NEAR, density_figure, density_inline, table_text, with_tickets
 from slth.reports.index_page import index_page
 from slth.reports.outputs import REPORT_SCHEMA, SUMMARY, new_folder
 from slth.reports.page import versions
 from slth.reports.ticket_page import ticket_page
-from slth.theory.frontier import density_table
+from slth.theory.frontier import GAMMAS, density_table
 from slth.tickets.check import check
 from slth.tickets.prune import prune
 from slth.tickets.ticket import Ticket
@@ -25,6 +25,8 @@ from slth.tickets.ticket import Ticket
 Progress = Callable[[str, int, int], None]
 
 EPS = 0.05
+# finer than the published densities where the tickets are
+DENSITIES = sorted({*GAMMAS, *(round(0.5 / 1.3**step, 4) for step in range(14))}, reverse=True)
 ARRANGEMENTS = ("sign-matched", "paper")
 # Theorem 2 just inside its hypotheses, and the second moment where it is strong
 VERIFICATIONS: tuple[dict[str, Any], ...] = (
@@ -92,14 +94,14 @@ def reproduce(
         start = time.perf_counter()
         tell("figure", 0, 1)
         reference = tickets["ticket-sign-matched"]
-        curves = density_table(reference.target_parameters, EPS)
-        measured = [measured_ticket(name, ticket) for name, ticket in tickets.items()]
+        curves = density_table(reference.target_parameters, EPS, gammas=DENSITIES)
+        table = with_tickets(curves, _labelled(tickets))
         for kind in ("svg", "png"):
-            (folder / f"density.{kind}").write_bytes(density_figure(curves, measured, kind=kind))
+            (folder / f"density.{kind}").write_bytes(density_figure(table, kind=kind))
+            (folder / f"density-near.{kind}").write_bytes(density_figure(table, kind=kind, window=NEAR))
         for kind in (".csv", ".json"):
-            (folder / f"density{kind}").write_text(
-                table_text(curves, measured, kind=kind), encoding="utf-8", newline="\n"
-            )
+            (folder / f"density{kind}").write_text(table_text(table, kind=kind), encoding="utf-8", newline="\n")
+        pictures = (density_inline(table, name="density"), density_inline(table, name="near", window=NEAR))
         seconds["figure"] = time.perf_counter() - start
         tell("figure", 1, 1)
         seconds["all"] = time.perf_counter() - began
@@ -109,7 +111,7 @@ def reproduce(
         )
         _write_json(folder / SUMMARY, summary)
         (folder / "index.html").write_text(
-            index_page(summary, density_record(curves, measured), _target_facts(example)),
+            index_page(summary, pictures, _target_facts(example)),
             encoding="utf-8",
             newline="\n",
         )
@@ -143,6 +145,10 @@ def _check(folder: Path, example: Digits, tell: Progress) -> tuple[dict[str, Any
     report = check(folder, example.network).summary()
     tell(f"check {folder.name}", 1, 1)
     return {**report, "path": folder.name}, time.perf_counter() - start
+
+
+def _labelled(tickets: dict[str, Ticket]) -> dict[str, Ticket]:
+    return {f"measured: digits, {ticket.construction.arrangement}": ticket for ticket in tickets.values()}
 
 
 def _stage(tell: Progress, name: str) -> Progress:

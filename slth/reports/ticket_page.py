@@ -11,7 +11,6 @@ from slth.plots.errors import ErrorHistogram, draw_errors
 from slth.plots.look import SMALL
 from slth.reports.figures import inline_svg
 from slth.reports.page import (
-    raised,
     bullets,
     escape,
     facts,
@@ -19,6 +18,7 @@ from slth.reports.page import (
     number,
     page,
     paragraph,
+    raised,
     section,
     table,
     tiles,
@@ -119,8 +119,8 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         items.append(
             (
                 "Predictions proved equal",
-                f"{number(certificate['predictions_proved'])} of {number(checked)}",
-                f"measured equal: {number(certificate['predictions_equal'])}",
+                number(certificate["predictions_proved"]),
+                f"of {number(checked)} inputs; measured equal: {number(certificate['predictions_equal'])}",
             )
         )
     return items
