@@ -88,6 +88,18 @@ def test_matrix_is_coefficients_times_basis(coefficients: Any, basis: Any) -> No
     assert np.array_equal(Network((Input("x", 15), layer), "l").forward(x), expected @ x)
 
 
+def test_linear_nodes_may_be_named() -> None:
+    net = dense_network([np.ones((2, 3)), np.ones((1, 2))], names=["fc1", "head"])
+    assert [node.name for node in net.order] == ["input", "fc1", "relu1", "head"]
+    assert net.output == "head"
+    with pytest.raises(InvalidInput, match=r"`names` must have one name per weight matrix \(1\); got 2"):
+        dense_network([[[1.0]]], names=["a", "b"])
+    with pytest.raises(InvalidInput, match="`nodes` must have distinct names; got 'relu1' twice"):
+        dense_network([[[1.0]], [[1.0]]], names=["a", "relu1"])
+    with pytest.raises(InvalidInput, match="`name of a node` must be 1 to 255 printable characters; got 7"):
+        dense_network([[[1.0]]], names=[7])  # type: ignore[list-item]
+
+
 def test_a_convolution_is_a_basis_of_translations() -> None:
     n, kernel = 6, np.array([2.0, -1.0, 0.5])
     shifts = np.array([np.roll(np.eye(n), shift, axis=0) for shift in range(3)])

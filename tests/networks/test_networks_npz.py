@@ -74,6 +74,11 @@ def test_bytes_do_not_depend_on_clock_order_or_layout(monkeypatch: pytest.Monkey
     monkeypatch.setattr(time, "time", lambda: 2e9)
     save_npz(second, {"b": b, "a": np.asfortranarray(a).astype(">f8")})
     assert first.getvalue() == second.getvalue()
+    entries = zipfile.ZipFile(first).infolist()
+    assert [(e.filename, e.date_time, e.create_system) for e in entries] == [
+        ("a.npy", (1980, 1, 1, 0, 0, 0), 3),
+        ("b.npy", (1980, 1, 1, 0, 0, 0), 3),
+    ]
 
 
 def test_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
