@@ -205,7 +205,7 @@ def large_k(c_amp: float, eps: float) -> float:
         if slope <= 0.0:
             return 1.0
         b -= (b - math.log2(2.0 * c_amp * b * (b + shift))) / slope
-    return float(2.0**b)
+    return max(1.0, float(2.0**b))
 
 
 def _corollary_2(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...]]:

@@ -71,8 +71,8 @@ def log_binomial(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
 
         ln C = n H(k/n) - ln(2 pi k (n-k)/n)/2 + d(n) - d(k) - d(n-k),
 
-    with H in nats and d(x) = ln Gamma(x+1) - [x ln x - x + ln(2 pi x)/2], which decays as 1/(12 x) ([loader2000],
-    for the binomial law). Relative error about 1e-14 for k >= 1 and n - k >= 1.
+    with H in nats and d(x) = ln Gamma(x+1) - [x ln x - x + ln(2 pi x)/2], which decays as 1/(12 x)
+    ([loader2000], for the binomial law). Relative error about 1e-14 for k >= 1 and n - k >= 1.
 
     Examples
     --------

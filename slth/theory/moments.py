@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from slth._validate import as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
@@ -123,10 +121,10 @@ def hit_constant(
 
         c_thm = max over mu of c_l / [2 sqrt2 + 2 c_u sqrt(k)/(n (mu - lambda_0)^2) + 2 c_u/sqrt(1 - mu)].
 
-    The three terms belong to equal subsets, to overlaps of at least mu k (by Chebyshev, absent for k = 1; the
-    printed proof multiplies by the constant it should divide by) and to smaller overlaps. For given lambda_0
-    and n = k/lambda_0 it increases with k >= 2. The truth is far better: the conditional probability of
-    another hit tends to that of a first one as k/n -> 0.
+    The three terms belong to equal subsets, to overlaps of at least mu k (by Chebyshev; the printed proof
+    multiplies by the constant it should divide by) and to smaller overlaps. For k = 1 the middle term is
+    absent and mu = lambda_0. For given lambda_0 and n = k/lambda_0 it increases with k >= 2. The truth is far
+    better: the conditional probability of another hit tends to that of a first one as k/n -> 0.
 
     Examples
     --------
@@ -136,19 +134,18 @@ def hit_constant(
     chosen = as_integer(k, "k", low=1)
     limit = as_real(lambda_0, "lambda_0", low=0.0, high=1.0, open_low=True, open_high=True)
     times = as_real(ratio, "ratio", low=(1.0 - 1e-12) / limit)
-    chebyshev = 0.0 if chosen == 1 else 2.0 * bounds.c_u / (math.sqrt(chosen) * times)
-
-    def value(mu: np.ndarray) -> np.ndarray:
-        small = 2.0 * bounds.c_u / np.sqrt(1.0 - mu)
-        return bounds.c_l / np.asarray(2.0 * math.sqrt(2.0) + chebyshev / (mu - limit) ** 2 + small)
-
-    # The denominator is convex in mu: refine a grid around its best point.
-    low, high = limit, 1.0
-    for _ in range(12):
-        grid = np.linspace(low, high, 66)[1:-1]
-        best = int(value(grid).argmax())
-        low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
-        low, high = (limit if best == 0 else low), (1.0 if best == grid.size - 1 else high)
-    mu = 0.5 * (low + high)
+    root = bounds.c_u / (math.sqrt(chosen) * times)
+    if chosen == 1:
+        root = 0.0
+    # With d = mu - lambda_0 the denominator is convex; its slope is c_u (1 - lambda_0 - d)^(-3/2) - 4 root/d^3.
+    low, high = 0.0, 1.0 - limit
+    while root > 0.0 and low < (d := 0.5 * (low + high)) < high:
+        if bounds.c_u * d**3 < 4.0 * root * (1.0 - limit - d) ** 1.5:
+            low = d
+        else:
+            high = d
+    gap = high if root > 0.0 else 0.0
+    overlap = 2.0 * root / gap**2 if root > 0.0 else 0.0
+    rest = 2.0 * bounds.c_u / math.sqrt(1.0 - limit - gap)
     factor = 2.0 if interior else 1.0
-    return factor * float(value(np.asarray(mu))), float(mu)
+    return factor * bounds.c_l / (2.0 * math.sqrt(2.0) + overlap + rest), limit + gap

@@ -78,17 +78,20 @@ def second_moment_bound(n: int, k: int, eps: float, z: float, law: Law) -> float
     total = 1 / subsets / p  # i = k: h_k q_k / p^2
     for i in range(max(0, 2 * chosen - size), chosen):
         overlap = math.comb(chosen, i) * math.comb(size - chosen, chosen - i) / subsets
-        total += overlap * (1.0 if i == 0 else _both(i, chosen, width, target, law) / p**2)
+        total += overlap * (1.0 if i == 0 else _both(i, chosen, width, target, law, p))
     return min(1.0, 1.0 / total)
 
 
-def _both(i: int, k: int, eps: float, z: float, law: Uniform | Normal) -> float:
-    """q_i: the probability that two k-subsets with i common elements both hit."""
+def _both(i: int, k: int, eps: float, z: float, law: Uniform | Normal, p: float) -> float:
+    """q_i/p^2, where q_i is the probability that two k-subsets with i common elements both hit.
+
+    The windows are divided by p before they are squared: the square of a tiny one would be 0.
+    """
     ends = _pieces(i, k, eps, z, law)
     nodes, weights = np.polynomial.legendre.leggauss(k if isinstance(law, Uniform) else _PANEL_NODES)
     half = np.diff(ends)[:, None] / 2.0
     points = ends[:-1, None] + half * (1.0 + nodes)
-    values = law.sum_pdf(points, i) * law.window(z - points, eps, k - i) ** 2
+    values = law.sum_pdf(points, i) * (law.window(z - points, eps, k - i) / p) ** 2
     return math.fsum((half * weights * values).ravel())
 
 

@@ -122,6 +122,28 @@ def test_published_simulations(n: int, k: int, expected: int, hit: float | None,
         assert cover_probability(n, k, eps, k**0.5, U) == pytest.approx(cover, abs=0.07)
 
 
+@pytest.mark.parametrize(
+    ("n", "k", "edge", "expected", "published"),
+    [(30, 6, False, 3, 0.9435), (30, 6, True, 30, 0.9882), (40, 10, True, 30, 0.9750), (20, 5, True, 3, 0.76)],
+)
+def test_published_mixtures_with_the_exact_conditional_density(
+    n: int, k: int, edge: bool, expected: float, published: float
+) -> None:
+    """Published values average 1 - exp(-lambda_T) with the exact density of a k-sum given the total T.
+
+    `hit_probability` replaces that density by a normal one, which costs up to 0.015 here.
+    """
+    z = math.sqrt(k) if edge else 0.0
+    total = np.linspace(-n, n, 20001)
+    whole, rest = U.sum_pdf(total, n), U.sum_pdf(total - z, n - k)
+    hits = expected * rest / np.where(whole > 0, whole, np.inf)
+    assert np.trapezoid(whole * -np.expm1(-hits), total) == pytest.approx(
+        published, abs=6e-5 if k > 5 else 5e-3
+    )
+    eps = expected / (2 * math.comb(n, k) * float(U.sum_pdf(z, k)))
+    assert float(hit_probability(n, k, eps, z, U)) == pytest.approx(published, abs=0.015)
+
+
 def test_simulation_with_live_products() -> None:
     """2000 samples, all 3003 sums each; the window allows six standard deviations plus the stated 0.05."""
     n, k, eps, z, trials = 14, 6, 2e-4, 0.6, 2000
