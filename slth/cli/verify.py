@@ -77,7 +77,7 @@ def command(
         return EXIT[result.verdict]
     pairs: list[tuple[str, Any]] = []
     if result.claim is not None:
-        pairs.append(("claim", result.claim.text))
+        pairs.append(("claim", result.claim.text if result.claim.applies else result.claim.title))
     pairs += [
         ("hits", str(result.proportion)),
         ("verdict", f"{result.verdict or 'nothing claimed'}: {result.reason}"),

@@ -90,7 +90,11 @@ def claim_for(
         return None
     if isinstance(bound, str):
         name = as_choice(bound, "bound", BOUND_NAMES)
-        return _theorem_2(n, k, eps, law, target) if name == "theorem-2" else _second_moment(n, k, eps, law, target)
+        return (
+            _theorem_2(n, k, eps, law, target)
+            if name == "theorem-2"
+            else _second_moment(n, k, eps, law, target)
+        )
     if isinstance(bound, bool) or not isinstance(bound, (int, float)):
         raise InvalidInput(f"`bound` must be a name, a probability or None; got {bound!r}.")
     probability = as_real(bound, "bound", low=0.0, high=1.0)
@@ -128,4 +132,6 @@ def _second_moment(n: int, k: int, eps: float, law: Law, target: float | str) ->
     probability = 0.0
     if all(holds for _, holds in rules) and not isinstance(target, str):
         probability = second_moment_bound(n, k, eps, target, law)
-    return Claim("second-moment", "Second moment", probability, rules, "natale2024, Section 3.1, evaluated exactly")
+    return Claim(
+        "second-moment", "Second moment", probability, rules, "natale2024, Section 3.1, evaluated exactly"
+    )

@@ -262,11 +262,7 @@ def _judge(claim: Claim | None, p: Proportion) -> tuple[Verdict, str, int | None
     if claim is None:
         return None, "Nothing was claimed: this is an estimate.", None
     if not claim.applies:
-        return (
-            "undecided",
-            f"{claim.name} does not apply: {'; '.join(claim.failing)}. There is nothing to verify.",
-            None,
-        )
+        return "undecided", f"{claim.text}. There is nothing to verify.", None
     if p.low >= claim.probability:
         return "verified", f"The interval lies at or above the claimed {claim.probability:.4g}.", None
     if p.high < claim.probability:

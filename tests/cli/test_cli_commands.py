@@ -62,7 +62,20 @@ def test_solve(capsys: Capture) -> None:
 
 @pytest.mark.parametrize("method", ["exhaustive", "meet-in-the-middle", "cp-sat"])
 def test_solve_methods_agree(method: str, capsys: Capture) -> None:
-    arguments = ("0.5", "-0.25", "0.75", "0.125", "--target", "0.3", "-k", "2", "--eps", "0.06", "--method", method)
+    arguments = (
+        "0.5",
+        "-0.25",
+        "0.75",
+        "0.125",
+        "--target",
+        "0.3",
+        "-k",
+        "2",
+        "--eps",
+        "0.06",
+        "--method",
+        method,
+    )
     code, record = run_json(capsys, "solve", *arguments)
     assert (code, record["indices"]) == (0, [0, 1])
 
@@ -96,7 +109,16 @@ def test_solve_too_large_names_the_remedy(tmp_path: Path, capsys: Capture) -> No
 def test_bound(capsys: Capture) -> None:
     code, out, _ = run(capsys, "bound")
     assert code == 0
-    for name in ("theorem-2", "corollary-1", "corollary-2", "theorem-3", "theorem-4", "theorem-5", "malach", "pensia"):
+    for name in (
+        "theorem-2",
+        "corollary-1",
+        "corollary-2",
+        "theorem-3",
+        "theorem-4",
+        "theorem-5",
+        "malach",
+        "pensia",
+    ):
         assert name in out
     code, record = run_json(capsys, "bound")
     assert record["schema"] == "slth/bounds/1"
@@ -133,7 +155,10 @@ def test_bound_theorem_3_published_numbers(gamma: float, n_star: float, capsys: 
         (("theorem-2", "--eps", "x"), "`eps` must be a number; got 'x'"),
         (("theorem-2", "--epsilon", "0.1"), "`epsilon` is not an input of theorem-2"),
         (("theorem-2", "--k", "3", "--n", "9"), "`eps` must be given"),
-        (("theorem-3", "--eps", "0.1", "--density", "0.1", "--widths", "3,x"), "must be integers like 64,32,10"),
+        (
+            ("theorem-3", "--eps", "0.1", "--density", "0.1", "--widths", "3,x"),
+            "must be integers like 64,32,10",
+        ),
         (("--n", "3"), "must come before its inputs"),
     ],
 )
@@ -189,7 +214,20 @@ def test_prune_check_and_figure(target: Path, tmp_path: Path, capsys: Capture) -
     assert (code, record["schema"], record["verdict"]) == (0, "slth/check/1", "verified")
 
     picture, table = tmp_path / "d.svg", tmp_path / "d.csv"
-    arguments = ("figure", "density", "--m-t", 10, "--eps", 0.3, "--ticket", out, "--table", table, "--out", picture)
+    arguments = (
+        "figure",
+        "density",
+        "--m-t",
+        10,
+        "--eps",
+        0.3,
+        "--ticket",
+        out,
+        "--table",
+        table,
+        "--out",
+        picture,
+    )
     code, record = run_json(capsys, *arguments)
     assert (code, record["schema"]) == (0, "slth/figure-density/1")
     assert ["ticket", "measured: ticket"] in record["curves"]
@@ -288,7 +326,10 @@ def test_check_refuses_what_is_no_ticket(tmp_path: Path, capsys: Capture) -> Non
         (("--out", "d.pdf"), "must end in .svg or .png"),
         (("--out", "d.svg", "--table", "d.txt"), "`table` must end in .csv or .json"),
         (("--out", "d.svg", "--eps", "2"), "`eps` must be"),
-        (("--out", "d.svg", "--c-amp", "many"), "`--c-amp` must be numbers or one, literal, fitted; got 'many'"),
+        (
+            ("--out", "d.svg", "--c-amp", "many"),
+            "`--c-amp` must be numbers or one, literal, fitted; got 'many'",
+        ),
         (("--out", "absent/d.svg"), "must exist to write d.svg"),
         (("--out", "d.svg", "--ticket", "absent"), "must be a ticket folder"),
     ],

@@ -28,7 +28,9 @@ def test_second_moment_published_values(n: int, k: int, edge: bool, lam: float, 
     assert second_moment_bound(n, k, eps, z, UNIFORM) == pytest.approx(value, abs=5e-5)
 
 
-@pytest.mark.parametrize(("n", "k", "u", "r"), [(20, 5, 0, 1.055901), (20, 5, 1, 1.286309), (100, 10, 1, 1.102960)])
+@pytest.mark.parametrize(
+    ("n", "k", "u", "r"), [(20, 5, 0, 1.055901), (20, 5, 1, 1.286309), (100, 10, 1, 1.102960)]
+)
 def test_second_moment_of_the_normal_law(n: int, k: int, u: int, r: float) -> None:
     law, eps, z = Normal(1.0), 1e-9, u * math.sqrt(k)
     hits = math.comb(n, k) * float(law.window(z, eps, k))
@@ -67,7 +69,9 @@ def test_second_moment_against_a_lattice() -> None:
         h = Fraction(math.comb(k, i) * math.comb(n - k, k - i), math.comb(n, k))
         q = p if i == k else sum((w * window(k - i, z - y) ** 2 for y, w in tables[i].items()), Fraction(0))
         total += h * q
-    assert second_moment_bound(n, k, float(eps), float(z), UNIFORM) == pytest.approx(float(p * p / total), rel=0.02)
+    assert second_moment_bound(n, k, float(eps), float(z), UNIFORM) == pytest.approx(
+        float(p * p / total), rel=0.02
+    )
 
 
 def test_second_moment_of_an_unreachable_target() -> None:

@@ -63,7 +63,9 @@ def test_draws_every_row() -> None:
     assert lines["Theorem 3, c_amp = 1"].get_ydata().tolist() == [1e3, 1e4]
     assert lines["mine"].get_xdata().tolist() == [0.05]
     # the thin line to the paper's count
-    assert any(line.get_xdata().tolist() == [0.05, 0.09] for line in ax.get_lines() if len(line.get_xdata()) == 2)
+    assert any(
+        line.get_xdata().tolist() == [0.05, 0.09] for line in ax.get_lines() if len(line.get_xdata()) == 2
+    )
     assert [text.get_text() for text in ax.texts] == ["k=2", "k=3"]
 
 

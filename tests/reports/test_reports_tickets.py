@@ -1,4 +1,4 @@
-"""Pages about tickets: the numbers of the certificate, nothing loaded from elsewhere, the folder still checks."""
+"""Pages about tickets: the certificate's numbers, nothing loaded from elsewhere, the folder still checks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_page_shows_the_certificate(ticket: Ticket, tmp_path: Path) -> None:
 
 
 def test_page_without_inputs_claims_no_predictions(ticket: Ticket) -> None:
-    again = prune(ticket.target, ticket.source, domain=ticket.construction.domain, eps=0.4, k=ticket.layers[0].k)
+    again = prune(
+        ticket.target, ticket.source, domain=ticket.construction.domain, eps=0.4, k=ticket.layers[0].k
+    )
     assert "redictions proved" not in ticket_page(again)
 
 
