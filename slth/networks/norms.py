@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky
 from scipy.sparse.linalg import ArpackError, eigsh
 
 from slth._typing import BoolArray, FloatArray, IntArray
@@ -25,9 +24,8 @@ from slth.errors import InvalidInput
 
 UNIT = 2.0**-53
 TINY = 2.0**-1022
-# Effort spent on `balanced_weights`; nothing rigorous depends on it.
-BALANCE_STEPS = 32
-BALANCE_BLOCK = 24
+# Effort spent on `balanced_weights`: (rows up to, steps, squarings). Nothing rigorous depends on it.
+BALANCE = ((128, 12, 4), (640, 5, 3), (math.inf, 0, 0))
 
 
 def up(value: FloatArray) -> FloatArray:
@@ -205,11 +203,11 @@ def _gram_bound(scaled: FloatArray, frobenius: float) -> float:
         shifted = -gram
         shifted[diagonal, diagonal] = level - gram[diagonal, diagonal]
         try:
-            factor = cholesky(shifted, lower=False, check_finite=False)
-        except LinAlgError:
+            factor = np.asarray(np.linalg.cholesky(shifted), dtype=np.float64)
+        except np.linalg.LinAlgError:
             continue
         # `shifted` differs from level I - H by one rounding on the diagonal: one more term below.
-        residual = norm_upper((shifted - factor.T @ factor).reshape(-1))
+        residual = norm_upper((shifted - factor @ factor.T).reshape(-1))
         weight = norm_upper(factor.reshape(-1)) ** 2 + norm_upper(shifted.reshape(-1))
         residual_error = float(rounding(np.asarray(weight), order + 4)) + order * order * 2.0 * TINY
         square = sum_upper(np.array([level, residual, residual_error, gram_error]))
@@ -270,11 +268,11 @@ def grouped_norm_upper(
     Examples
     --------
     >>> bound, shares = grouped_norm_upper(np.eye(2), np.array([0, 1]), np.array([3.0, 4.0]))
-    >>> round(bound, 1), shares.round(2).tolist()  # a box: its corner is at distance 5
-    (5.0, [0.36, 0.64])
+    >>> round(bound, 1), shares.round(1).tolist()  # a box: its corner is at distance 5
+    (5.0, [0.4, 0.6])
     """
     if weights is None:
-        weights, _ = balanced_weights(matrix, groups, radii)
+        weights = balanced_weights(matrix, groups, radii)
     used = _used(matrix, groups, radii)
     shares = np.zeros(radii.size)
     if not used.any():
@@ -297,58 +295,48 @@ def _used(matrix: FloatArray, groups: IntArray, radii: FloatArray) -> BoolArray:
     return used
 
 
-def balanced_weights(matrix: FloatArray, groups: IntArray, radii: FloatArray) -> tuple[FloatArray, float]:
-    """Weights p for `grouped_norm_upper`, of sum about 1, and an estimate (no bound) of what it will give.
+def balanced_weights(matrix: FloatArray, groups: IntArray, radii: FloatArray) -> FloatArray:
+    """Weights p for `grouped_norm_upper`, of sum about 1; zero for groups that cannot matter.
 
     Notes
     -----
-    lambda_max(sum_g r_g^2 / p_g A_g A_g^T) is convex in p. For a simple top eigenvector y its minimum has p_g
-    proportional to r_g ||A_g^T y||; the iteration averages such p, each for the eigenvectors near the top,
-    which block power steps follow from one p to the next. Plain floats: any p is sound.
+    lambda_max(S), S = sum_g r_g^2 / p_g A_g A_g^T, is convex in p. For a simple top eigenvector y its minimum
+    has p_g proportional to r_g ||A_g^T y||. The iteration averages such p, with y y^T replaced by a power of S:
+    p is then a smooth function of A, so that another machine's rounding does not move the bound visibly. Any
+    p is sound.
     """
     count = radii.size
     weights = np.zeros(count)
     used = _used(matrix, groups, radii)
     if not used.any():
-        return weights, 0.0
+        return weights
     present, inner = np.unique(groups[used], return_inverse=True)
     largest = np.abs(matrix[:, used]).max(axis=0)
     scale = largest * radii[groups[used]]
     if not 0.0 < scale.max() < math.inf:
         weights[present] = 1.0 / present.size
-        return weights, math.inf
+        return weights
     columns = matrix[:, used] / largest * (scale / scale.max())  # r_g A_j, scaled against overflow
-    weights[present], estimate = _balance(columns, inner, present.size)
-    return weights, estimate * float(scale.max())
+    weights[present] = _balance(columns, inner, present.size)
+    return weights
 
 
-def _balance(columns: FloatArray, groups: IntArray, count: int) -> tuple[FloatArray, float]:
+def _balance(columns: FloatArray, groups: IntArray, count: int) -> FloatArray:
     """`balanced_weights` for columns of moderate size, every group present."""
 
-    def per_group(values: FloatArray) -> FloatArray:
-        return np.sqrt(np.bincount(groups, weights=values, minlength=count))
+    def shared_out(squares: FloatArray) -> FloatArray:
+        pull = np.sqrt(np.bincount(groups, weights=np.maximum(squares, 0.0), minlength=count))
+        pull = np.maximum(pull, 1e-9 / count * pull.sum())
+        return np.asarray(pull / pull.sum(), dtype=np.float64)
 
-    rows, floor = columns.shape[0], 1e-9 / count
-    weights = per_group(np.square(columns).sum(axis=0))
-    best, best_value, stale = weights / weights.sum(), math.inf, 0
-    weights = best
-    block = np.cos(np.arange(rows * min(rows, BALANCE_BLOCK), dtype=np.float64)).reshape(rows, -1)
-    for step in range(BALANCE_STEPS):
-        weights = np.maximum(weights, floor)
-        weights = weights / weights.sum()
+    weights = shared_out(np.square(columns).sum(axis=0))
+    steps, squarings = next(effort for rows, *effort in BALANCE if columns.shape[0] <= rows)
+    for step in range(steps if count > 1 else 0):
         weighted = columns / np.sqrt(weights)[groups]
-        for _ in range(8 if step == 0 else 2):
-            block = np.linalg.qr(weighted @ (weighted.T @ block))[0]
-        image = weighted.T @ block
-        values, turn = np.linalg.eigh(image.T @ image)
-        top = max(float(values[-1]), TINY)
-        stale = 0 if top < 0.999 * best_value else stale + 1
-        if top < best_value:
-            best, best_value = weights, top
-        if stale == 6:
-            break
-        soft = np.exp(24.0 * (values / top - 1.0))
-        pull = per_group(np.square(columns.T @ (block @ turn * np.sqrt(soft / soft.sum()))).sum(axis=1))
+        power = weighted @ weighted.T
+        for _ in range(squarings):
+            power = power / np.linalg.norm(power)
+            power = power @ power
         share = 2.0 / (step + 3.0)
-        weights = (1.0 - share) * weights + share * pull / pull.sum()
-    return best, math.sqrt(best_value)
+        weights = (1.0 - share) * weights + share * shared_out(np.einsum("ij,ij->j", columns, power @ columns))
+    return weights

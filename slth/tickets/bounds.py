@@ -33,7 +33,6 @@ from slth.networks.intervals import Enclosure, HalfMap, domain_enclosure, throug
 from slth.networks.norms import (
     UNIT,
     add_up,
-    balanced_weights,
     grouped_norm_upper,
     norm_upper,
     scale_up,
@@ -180,7 +179,8 @@ def _activations(
     if pair.negative is not None:
         negative = np.where(error.negative == 0.0, negative, pair.negative)
     own = HalfMap(positive, negative)
-    lipschitz = up_scalar(norm + spectral_norm_upper(halves, error.relative))
+    finite = np.isfinite(halves).all()  # the difference of two finite numbers may not be
+    lipschitz = up_scalar(norm + spectral_norm_upper(halves, error.relative)) if finite else math.inf
     after_target = HalfMap(pair.weight, -pair.weight).image(target, norm, moving)
     after_ticket = own.image(ticket, lipschitz, moving)
     if pair.relu:
@@ -206,7 +206,7 @@ def _joint_norm(
     size = carried.shape[1]
     one, each = np.zeros(size, dtype=np.int64), np.arange(size, dtype=np.int64)
     before = [(one, np.array([step.norm])), (each, step.entries)] if step.norm else [(one, np.zeros(1))]
-    choices = []
+    best = (math.inf, 1.0)
     for center, own_groups, own_radii in (
         (inputs.middle, each, inputs.spread()[:size]),
         (inputs.center, one, np.array([inputs.radius])),
@@ -219,12 +219,11 @@ def _joint_norm(
             first, last = radii.size, radii.size + own_radii.size
             all_groups = np.concatenate((groups, first + own_groups, first + own_groups, [last]))
             all_radii = np.concatenate((radii, own_radii, [1.0]))
-            weights, estimate = balanced_weights(columns, all_groups, all_radii)
-            choices.append((estimate, columns, all_groups, all_radii, weights, slack[alive], first))
-    # Any choice is sound; only the one that looks best is proved.
-    _, columns, all_groups, all_radii, weights, slack, first = min(choices, key=lambda choice: choice[0])
-    bound, shares = grouped_norm_upper(columns, all_groups, all_radii, error.relative, weights)
-    return up_scalar(bound + norm_upper(slack)), float(shares[first:].sum())
+            bound, shares = grouped_norm_upper(columns, all_groups, all_radii, error.relative)
+            bound = up_scalar(bound + norm_upper(slack[alive]))
+            if bound < best[0]:
+                best = (bound, float(shares[first:].sum()))
+    return best
 
 
 def _finite(*parts: Enclosure | _Step) -> bool:
