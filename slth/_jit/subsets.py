@@ -11,6 +11,8 @@ from slth._jit._options import routine
 from slth._jit.merge import FAR, Plan, locate, nearest, open_join, run_merges, sow
 from slth._typing import BoolArray, IntArray
 
+ZERO = np.int64(0)  # a plain 0 would be typed as a literal and compile its callee a second time
+
 
 @routine
 def mark_combination(items, first, stop, size, value, comb, mask):
@@ -59,10 +61,7 @@ def read_back(
     """
     split = plan.cuts[5]
     sow(work)
-    if right == 0:
-        run_merges(work, items, plan.read_ops, 0, split)
-    else:
-        run_merges(work, items, plan.read_ops, split, len(plan.read_ops))
+    run_merges(work, items, plan.read_ops, split * right, split if right == 0 else len(plan.read_ops))
     q = 2 * right
     sizes = plan.read_lists.shape[1]
     for c in range(sizes):
@@ -71,7 +70,7 @@ def read_back(
             b, nb = plan.read_lists[q + 1, d, 0], plan.read_lists[q + 1, d, 1]
             if na == 0 or nb == 0:
                 continue
-            i, j = locate(work, a, na, b, nb, value, 0, na + nb, 0)
+            i, j = locate(work, a, na, b, nb, value, ZERO, na + nb, ZERO)
             if i != 0:
                 x, y = work[i], work[j]
                 found = mark_combination(items, plan.cuts[q], plan.cuts[q + 1], c, x, comb, mask)
@@ -93,7 +92,7 @@ def best_pair(lists, items, plan, target, enough):
     for q in range(len(plan.joins)):
         a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
         open_join(lists, items, plan, q)
-        gap, s, t = nearest(lists, a, na, b, nb, target, 0, na + nb, enough)
+        gap, s, t = nearest(lists, a, na, b, nb, target, ZERO, na + nb, enough)
         if gap < best:
             best, which, start, stop = gap, q, s, t
             if best <= enough:
@@ -107,9 +106,11 @@ def best_pair(lists, items, plan, target, enough):
 @routine
 def recover(work, items, plan, which, x, y, comb, mask):
     """Mark the subset whose half sums, in the windows of join `which`, are x and y; overwrites work."""
-    left = read_back(work, items, plan, 0, plan.joins[which, 4], plan.joins[which, 5], x, comb, mask)
-    right = read_back(work, items, plan, 1, plan.joins[which, 6], plan.joins[which, 7], y, comb, mask)
-    return left and right
+    found = True
+    for right in range(2):
+        low, high = plan.joins[which, 4 + 2 * right], plan.joins[which, 5 + 2 * right]
+        found &= read_back(work, items, plan, right, low, high, y if right else x, comb, mask)
+    return found
 
 
 @routine
@@ -134,7 +135,7 @@ def closest_block(
     for place in range(start, stop):
         b = ids[place]
         sow(work)
-        run_merges(work, items[b], plan.ops, 0, len(plan.ops))
+        run_merges(work, items[b], plan.ops, ZERO, len(plan.ops))
         gap, which, x, y = best_pair(work, items[b], plan, targets[b], enough[b])
         gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
 
@@ -224,7 +225,7 @@ def pool_block(
             for p in range(m, m + anchors):
                 rest -= items[b, order[p]]
             sow(work)
-            run_merges(work, pool, plan.ops, 0, len(plan.ops))
+            run_merges(work, pool, plan.ops, ZERO, len(plan.ops))
             gap, which, x, y = best_pair(work, pool, plan, rest, enough[b])
             if gap > enough[b]:
                 continue

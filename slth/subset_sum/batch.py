@@ -74,7 +74,8 @@ def solve_batch(
     InvalidInput
         If an argument breaks its rule.
     CapacityExceeded
-        Before allocating, if even one thread needs more than `max_bytes`.
+        Before allocating, if even one thread needs more than `max_bytes`. (With eps, where pools were tried
+        first, the instances that they left open have status LIMIT instead.)
 
     Notes
     -----
@@ -172,11 +173,11 @@ class _Batch:
             return False
 
     def _full_layout(self, shared: bool) -> Layout | None:
-        """The layout of the complete search; None where it does not fit but pools may have answered."""
+        """The layout of the complete search; None if it does not fit and pools were tried instead."""
         try:
             return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored=not shared)
         except CapacityExceeded as error:
-            if self.eps is None:
+            if not self.work:
                 raise
             self.limits += (str(error),)
             return None

@@ -17,7 +17,7 @@ from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import Scaled, scale
 
 SHORT = 0.05  # seconds up to which a search is one call
-SLICE = 1 << 27  # merged entries or join steps in one call of a long search: under half a second
+SLICE = 1 << 25  # merged entries or join steps in one call of a long search: well under half a second
 CANDIDATES = 2000  # pairs of half sums compared exactly before giving up on the int64 grid
 
 

@@ -1,4 +1,4 @@
-"""What every method promises: agreement with brute force, proofs that are proofs, and the symmetries of the problem."""
+"""What every method promises: agreement with brute force, real proofs, the symmetries of the problem."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def test_scaling_by_powers_of_two_is_exact(method: str, data: st.DataObject) -> 
     factor = 2.0 ** data.draw(st.integers(-200, 200))
     scaled = Problem(problem.samples * factor, problem.target * factor, problem.k_min, problem.k_max, None)
     one, two = answer(problem, method), answer(scaled, method)
-    assert one.error is not None and two.error is not None
+    assert one.error is not None
+    assert two.error is not None
     if abs(problem.target) > 1e-200 or problem.target == 0:
         assert two.error == one.error * factor
         assert np.array_equal(one.indices, two.indices)
@@ -110,9 +111,7 @@ def test_complement_symmetry(method: str, data: st.DataObject) -> None:
 @settings(max_examples=15)
 def test_best_over_all_sizes_is_any_size(method: str, data: st.DataObject) -> None:
     problem = data.draw(problems(max_n=6, families=("uniform", "any"), eps=False))
-    each = [
-        solve(problem.samples, problem.target, k=k, method=method).error for k in range(problem.n + 1)
-    ]
+    each = [solve(problem.samples, problem.target, k=k, method=method).error for k in range(problem.n + 1)]
     assert solve(problem.samples, problem.target, method=method).error == min(each)
 
 
@@ -141,7 +140,7 @@ def test_planted_subset_is_found(method: str, n: int, k: int | tuple[int, int] |
 @pytest.mark.parametrize("k", [7, (2, 9), None])
 def test_exhaustive_and_meet_in_the_middle_agree(n: int, k: int | tuple[int, int] | None) -> None:
     rng = np.random.default_rng(n)
-    for samples in (rng.uniform(-1, 1, n), rng.normal(size=n), -rng.random(n) ** 4):
+    for samples in (rng.uniform(-1, 1, n), rng.normal(size=n), -(rng.random(n) ** 4)):
         target = float(samples[:6].sum() + 0.01)
         one = solve(samples, target, k=k, method="exhaustive")
         two = solve(samples, target, k=k, method="meet-in-the-middle")

@@ -105,9 +105,7 @@ def test_batches_against_brute_force(kind: str, eps: float | None) -> None:
                     total = sum((Fraction(x) for x in row[one.indices].tolist()), Fraction(0))
                     assert abs(total - Fraction(float(targets[b]))) == best
                 else:
-                    assert one.status is (
-                        Status.FOUND if best <= Fraction(tolerance) else Status.ABSENT_PROVED
-                    )
+                    assert one.status is (Status.FOUND if best <= Fraction(tolerance) else Status.ABSENT_PROVED)
 
 
 def hash_of(kind: str) -> int:

@@ -1,0 +1,128 @@
+"""Batches: the same answers as one at a time, bit-identical for any number of threads, exact errors in bulk."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slth.subset_sum import batch as batch_module
+from slth.subset_sum.batch import solve_batch
+from slth.subset_sum.plan import make_layout
+from slth.subset_sum.problem import exact_error, exact_value
+from slth.subset_sum.result import Status
+from slth.subset_sum.solve import solve
+
+
+def products(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Products of a uniform number of [0, 1) and one of [-1, 1), multiples of 2^-46."""
+    return rng.integers(0, 2**23, shape) * rng.integers(-(2**23), 2**23, shape) * 2.0**-46
+
+
+@pytest.mark.parametrize(("n", "k"), [(12, 3), (16, (0, 5)), (11, None), (20, 4)])
+@pytest.mark.parametrize("law", ["products", "normal"])
+def test_batch_equals_loop(n: int, k: int | tuple[int, int] | None, law: str) -> None:
+    rng = np.random.default_rng(n)
+    samples = products(rng, (15, n)) if law == "products" else rng.normal(size=(15, n))
+    targets = rng.uniform(-1, 1, 15)
+    for table in (samples, samples[0]):
+        closest = solve_batch(table, targets, k=k)
+        closest.check()
+        assert (closest.statuses == Status.CLOSEST_PROVED.value).all()
+        for b in range(15):
+            alone = solve(table if table.ndim == 1 else table[b], targets[b], k=k)
+            assert closest[b].error == alone.error
+            if law == "products":
+                assert closest[b].value == alone.value
+        for eps in (0.1, 1e-3, 1e-5, 1e-7):
+            result = solve_batch(table, targets, k=k, eps=eps)
+            result.check()
+            assert np.array_equal(result.found, closest.errors <= eps)
+
+
+@pytest.mark.parametrize("eps", [None, 1e-2, 1e-5])
+@pytest.mark.parametrize("shared", [False, True])
+def test_thread_count_is_irrelevant(monkeypatch: pytest.MonkeyPatch, eps: float | None, shared: bool) -> None:
+    monkeypatch.setattr(batch_module, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(batch_module, "BLOCK", 1e-5)
+    rng = np.random.default_rng(7)
+    samples, targets = products(rng, (60, 20)), rng.uniform(-1, 1, 60)
+    results = [
+        solve_batch(samples[0] if shared else samples, targets, k=5, eps=eps, threads=t) for t in (1, 2, 5)
+    ]
+    for other in results[1:]:
+        for field in ("mask", "values", "errors", "statuses"):
+            assert getattr(results[0], field).tobytes() == getattr(other, field).tobytes()
+        assert results[0].work == other.work
+
+
+def test_work_that_is_long_is_done_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    samples, targets = products(rng, (6, 14)), rng.uniform(-1, 1, 6)
+    short = solve_batch(samples, targets, k=4)
+    monkeypatch.setattr(batch_module, "SHORT", 0.0)
+    for table in (samples, samples[2]):
+        long = solve_batch(table, targets, k=4)
+        long.check()
+        if table.ndim == 2:
+            assert np.array_equal(long.errors, short.errors)
+    assert solve_batch(samples[0], targets, k=4, eps=1e-2).statuses.shape == (6,)
+
+
+def test_no_instances() -> None:
+    result = solve_batch(np.zeros((0, 5)), [])
+    assert len(result) == 0
+    assert result.mask.shape == (0, 5)
+    result.check()
+
+
+def test_tail_targets_reach_the_complete_search() -> None:
+    rng = np.random.default_rng(2)
+    samples = products(rng, (8, 18))
+    ordered = np.sort(samples, axis=1)
+    targets = ordered[:, -4:].sum(axis=1)  # only one subset of four is there
+    result = solve_batch(samples, targets, k=4, eps=1e-6)
+    result.check()
+    assert result.found.all()
+    assert not solve_batch(samples, targets + 1e-3, k=4, eps=1e-6).found.any()
+
+
+@given(
+    numerators=st.lists(st.integers(-(2**52), 2**52), min_size=4, max_size=4),
+    target=st.one_of(st.floats(-4, 4), st.sampled_from((0.0, -0.0, 5e-324, -5e-324, 1e-310, 3.5, 1e200))),
+    exponent=st.sampled_from((-52, -46, 0, 100, -300, -1000)),
+)
+@settings(max_examples=300)
+def test_bulk_errors_are_the_exact_ones(numerators: list[int], target: float, exponent: int) -> None:
+    samples = np.ldexp(np.array(numerators, np.float64), exponent)
+    result = solve_batch(samples[None, :], [target], k=2)
+    chosen = samples[result.mask[0]].tolist()
+    assert result.values[0] == exact_value(chosen)
+    assert result.errors[0] == exact_error(chosen, target)
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_error_is_rounded_up(data: st.DataObject) -> None:
+    from fractions import Fraction
+
+    terms = data.draw(st.lists(st.floats(-1e3, 1e3), max_size=5))
+    target = data.draw(st.floats(-1e3, 1e3))
+    true = abs(sum((Fraction(t) for t in terms), Fraction(0)) - Fraction(target))
+    error = exact_error(terms, target)
+    assert Fraction(error) >= true
+    assert error == 0 or Fraction(math.nextafter(error, 0)) < true
+
+
+@pytest.mark.compiled
+def test_repeated_small_calls_are_cheap() -> None:
+    """Plans are made once: the second call of a kind makes none."""
+    rng = np.random.default_rng(0)
+    samples, targets = products(rng, (10, 21)), rng.uniform(-1, 1, 10)
+    solve_batch(samples, targets, k=5, eps=1e-3)
+    before = make_layout.cache_info().misses
+    solve_batch(samples[::-1].copy(), targets, k=5, eps=1e-3)
+    assert make_layout.cache_info().misses == before
