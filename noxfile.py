@@ -54,7 +54,7 @@ def nojit(session: nox.Session) -> None:
 def notebooks(session: nox.Session) -> None:
     """Execute the notebooks in their small mode, assertions included."""
     env = {"SLTH_NOTEBOOKS": "small"}
-    session.run("python", "-m", "pytest", "-W", "default", "--nbmake", "notebooks", "-p", "no:doctest", env=env)
+    session.run("python", "-m", "pytest", "-W", "default", "--nbmake", "notebooks", env=env)
 
 
 @nox.session
