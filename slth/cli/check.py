@@ -7,7 +7,7 @@ from pathlib import Path
 from slth.cli.output import COMMON, Common, print_json, say
 
 
-def command(ticket: Path, *, target: Path | None = None, common: Common = COMMON) -> int:
+def command(ticket: Path, /, *, target: Path | None = None, common: Common = COMMON) -> int:
     """Derive everything that a ticket claims from its files, and compare.
 
     Exit code 0: every claim follows from the files. 1: something does not; each thing is named.

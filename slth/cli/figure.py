@@ -19,8 +19,10 @@ def density(
     out: Path,
     m_t: Annotated[float, Parameter(name="--m-t")] = 10_000,
     eps: float = 0.01,
-    c_amp: Annotated[list[str] | None, Parameter(name="--c-amp", consume_multiple=True)] = None,
-    ticket: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    c_amp: Annotated[
+        list[str] | None, Parameter(name="--c-amp", consume_multiple=True, negative_iterable="")
+    ] = None,
+    ticket: Annotated[list[Path] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     table: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
     common: Common = COMMON,

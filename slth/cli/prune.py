@@ -20,6 +20,7 @@ from slth.cli.output import (
     say,
 )
 from slth.errors import InvalidInput, WeightsUnreachable
+from slth.experiments.rounding import lower, upper
 
 if TYPE_CHECKING:
     from slth.tickets.ticket import Ticket
@@ -29,13 +30,16 @@ SHOWN_FAILURES = 20
 
 def command(
     target: str,
+    /,
     *,
     out: Path,
     eps: float,
     domain: str | None = None,
     density: float = 0.35,
-    k: Annotated[list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True)] = None,
-    copies: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
+    k: Annotated[
+        list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
+    ] = None,
+    copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     arrangement: Literal["sign-matched", "paper"] = "sign-matched",
     search: Literal["within", "closest"] = "within",
     budget: Literal["frobenius", "theorem"] = "frobenius",
@@ -144,10 +148,10 @@ def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> No
     pairs: list[tuple[str, Any]] = [
         (
             "certified error",
-            f"{certificate['bound']:.6g} <= eps = {summary['eps']:g} (l2, sup over the domain)",
+            f"{upper(certificate['bound'], 6)} <= eps = {summary['eps']:g} (l2, sup over the domain)",
         ),
-        ("budget", f"{certificate['budget']:.6g} (from the tolerances alone)"),
-        ("worst error found", f"{certificate['lower_estimate']:.6g}"),
+        ("budget", f"{upper(certificate['budget'], 6)} (from the tolerances alone)"),
+        ("worst error found", lower(certificate["lower_estimate"], 6)),
         ("kept", f"{ticket.kept} of {ticket.parameters}: {density_text(ticket.density)}"),
         ("paper's count", density_text(ticket.paper_density)),
         (

@@ -7,6 +7,7 @@ from typing import Any
 
 from slth._validate import as_choice, as_real
 from slth.errors import InvalidInput
+from slth.experiments.rounding import lower
 from slth.laws.law import Law
 from slth.laws.normal import Normal
 from slth.laws.uniform import Uniform
@@ -53,7 +54,7 @@ class Claim:
         """One line."""
         if not self.applies:
             return f"{self.title} does not apply here; it fails that {'; that '.join(self.failing)}"
-        return f"{self.title}: P(hit) >= {self.probability:.6g}"
+        return f"{self.title}: P(hit) >= {lower(self.probability, 6)}"
 
     def summary(self) -> dict[str, Any]:
         """Everything as JSON-ready values."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slth._validate import as_integer, as_real
+from slth.experiments.rounding import lower, upper
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Proportion:
     def __str__(self) -> str:
         unknown = f" ({self.undecided} undecided)" if self.undecided else ""
         return (
-            f"{self.hits}/{self.trials}{unknown} {self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}] "
+            f"{self.hits}/{self.trials}{unknown} {self.estimate:.4g} [{lower(self.low)}, {upper(self.high)}] "
             f"{100 * self.confidence:g} % exact"
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from slth.experiments.rounding import lower, upper
 from slth.plots.look import BLUE, GREEN, QUIET, RED
 
 COLOURS = {"verified": GREEN, "refuted": RED, "undecided": QUIET, None: BLUE}
@@ -32,7 +33,7 @@ def draw_verification(summary: Mapping[str, Any], ax: Axes) -> list[Any]:
         *ax.plot(summary["estimate"], 0.0, "o", color=colour, markersize=6),
         ax.annotate(
             f"{summary['hits']}/{summary['trials']} hits\n"
-            f"{summary['estimate']:.4g} [{summary['low']:.4g}, {summary['high']:.4g}] {confidence}",
+            f"{summary['estimate']:.4g} [{lower(summary['low'])}, {upper(summary['high'])}] {confidence}",
             (summary["estimate"], 0.0),
             xytext=(0, 14),
             textcoords="offset points",
@@ -46,7 +47,7 @@ def draw_verification(summary: Mapping[str, Any], ax: Axes) -> list[Any]:
         artists += [
             ax.axvline(probability, color="black", linewidth=1.2, linestyle=(0, (4, 2))),
             ax.annotate(
-                f"{claim['title']}: P \u2265 {probability:.4g}",
+                f"{claim['title']}: P \u2265 {lower(probability)}",
                 (probability, -0.62),
                 xytext=(-5 if probability > 0.5 else 5, 0),
                 textcoords="offset points",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from slth.experiments.rounding import lower, upper
 from slth.plots.trials import draw_verification
 from slth.reports.figures import inline_svg
 from slth.reports.page import escape, figure, number, page, paragraph, section, table, tiles
@@ -93,7 +94,7 @@ def verdict(summary: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         '<p class="verdict '
         f'{"good" if good else "bad"}"><strong>{"Verified." if good else "Attention:"}</strong> '
         "On every input in [0, 1]<sup>64</sup> the ticket's output is within "
-        f"{escape(number(certificate['bound']))} of the "
+        f"{escape(upper(certificate['bound']))} of the "
         f"target's; {escape(number(certificate['predictions_proved']))} of "
         f"{escape(number(certificate['inputs_checked']))} "
         f"predictions are proved equal; {escape(ending)}</p>"
@@ -103,13 +104,13 @@ def verdict(summary: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 def headline(best: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The tiles, for the sign-matched ticket."""
     certificate = best["certificate"]
-    asked = f"asked for {number(best['eps'])}; worst found {number(certificate['lower_estimate'])}"
+    asked = f"asked for {number(best['eps'])}; worst found {lower(certificate['lower_estimate'])}"
     counted = f"{number(best['m'])} random, {number(best['m_t'])} target parameters"
     proved = number(certificate["predictions_proved"])
     measured = number(certificate["predictions_equal"])
     equal = f"of {number(certificate['inputs_checked'])}; measured equal: {measured}"
     return [
-        ("Certified error", number(certificate["bound"]), asked),
+        ("Certified error", upper(certificate["bound"]), asked),
         ("Density", number(best["density"]), f"sparsity {number(best['sparsity'])}"),
         ("Overparameterisation", number(best["overparameterization"]), counted),
         ("Predictions proved equal", proved, equal),
@@ -128,9 +129,9 @@ def ticket_table(summary: Mapping[str, Any]) -> str:
         return f"{number(found['predictions_proved'])} of {number(found['inputs_checked'])}"
 
     rows = [
-        row("certified error (sup over the box, l2)", lambda own: own["certificate"]["bound"]),
-        row("error allowed by the tolerances alone", lambda own: own["certificate"]["budget"]),
-        row("worst error found by search", lambda own: own["certificate"]["lower_estimate"]),
+        row("certified error (sup over the box, l2)", lambda own: upper(own["certificate"]["bound"])),
+        row("error allowed by the tolerances alone", lambda own: upper(own["certificate"]["budget"])),
+        row("worst error found by search", lambda own: lower(own["certificate"]["lower_estimate"])),
         row("predictions proved equal", proved),
         row("random parameters m", lambda own: own["m"]),
         row("overparameterisation m/m_t", lambda own: own["overparameterization"]),

@@ -11,6 +11,7 @@ from typing import Any
 
 from slth import __version__
 from slth.examples.digits import Digits, digits
+from slth.experiments.rounding import lower, upper
 from slth.experiments.verify import verify
 from slth.reports.density import NEAR, density_figure, density_inline, table_text, with_tickets
 from slth.reports.index_page import index_page
@@ -184,7 +185,7 @@ def _headline(summaries: dict[str, dict[str, Any]], verifications: list[dict[str
     for name, own in summaries.items():
         certificate = own["certificate"]
         lines[name] = (
-            f"certified error {certificate['bound']:.4g} <= {own['eps']:g}, density {own['density']:.4g} "
+            f"certified error {upper(certificate['bound'])} <= {own['eps']:g}, density {own['density']:.4g} "
             f"(sparsity {own['sparsity']:.4g}), m/m_t {own['overparameterization']:.4g}, "
             f"{certificate['predictions_proved']}/{certificate['inputs_checked']} predictions proved equal"
         )
@@ -193,7 +194,7 @@ def _headline(summaries: dict[str, dict[str, Any]], verifications: list[dict[str
         lines[claim["name"]] = (
             f"{own['verdict']}: {own['hits']}/{own['trials']} {own['estimate']:.4g} [{own['low']:.4g}, "
             f"{own['high']:.4g}] "
-            f"{100 * own['confidence']:g} % exact, claimed >= {claim['probability']:.4g}"
+            f"{100 * own['confidence']:g} % exact, claimed >= {lower(claim['probability'])}"
         )
     return lines
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from slth.experiments.rounding import lower, upper
 from slth.networks.domain import Domain
 from slth.plots.errors import ErrorHistogram, draw_errors
 from slth.plots.look import SMALL
@@ -84,7 +85,7 @@ def verdict(summary: dict[str, Any], place: str) -> str:
     kind = "good" if bound <= eps else "bad"
     return (
         f'<p class="verdict {kind}"><strong>Certified:</strong> for every x in {escape(place)}, '
-        f"\u2016ticket(x) \u2212 target(x)\u2016\u2082 \u2264 <strong>{escape(number(bound))}</strong> "
+        f"\u2016ticket(x) \u2212 target(x)\u2016\u2082 \u2264 <strong>{escape(upper(bound))}</strong> "
         f"(asked for: \u03b5 = {escape(number(eps))}).</p>"
     )
 
@@ -95,12 +96,12 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     items = [
         (
             "Certified error",
-            number(certificate["bound"]),
-            f"sup over the domain, l2; budget {number(certificate['budget'])}",
+            upper(certificate["bound"]),
+            f"sup over the domain, l2; budget {upper(certificate['budget'])}",
         ),
         (
             "Worst error found",
-            number(certificate["lower_estimate"]),
+            lower(certificate["lower_estimate"]),
             "by gradient search and data; a lower bound",
         ),
         (
@@ -135,10 +136,10 @@ def certified(summary: dict[str, Any], place: str) -> list[str]:
         "over the "
         "domain. The proof covers real arithmetic on the exact weights; rounding inside the proof is accounted "
         "for.",
-        f"A-posteriori bound, from the actual errors of the weights: {number(certificate['a_posteriori'])}. "
+        f"A-posteriori bound, from the actual errors of the weights: {upper(certificate['a_posteriori'])}. "
         "Budget, from "
-        f"the tolerances alone: {number(certificate['budget'])}. The claim is the smaller.",
-        f"The worst input found has error {number(certificate['lower_estimate'])}: the true supremum lies "
+        f"the tolerances alone: {upper(certificate['budget'])}. The claim is the smaller.",
+        f"The worst input found has error {lower(certificate['lower_estimate'])}: the true supremum lies "
         "between that "
         "and the certified error.",
     ]
@@ -200,10 +201,10 @@ def layer_table(summary: dict[str, Any]) -> str:
             layer["k"],
             f"2{raised(layer['scale_exponent'])}",
             layer["tolerance"],
-            layer["largest_error"],
+            upper(layer["largest_error"]),
             layer["rms_error"],
             f"{number(layer['kept_first'])} + {number(layer['kept_second'])}",
-            contribution,
+            upper(contribution),
         )
         for layer, contribution in zip(summary["layers"], contributions, strict=True)
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slth.errors import InvalidInput
+from slth.experiments.rounding import lower, upper
 from slth.networks.domain import Domain
 from slth.networks.network import dense_network
 from slth.reports.density import density_figure, table_text, with_tickets
@@ -35,9 +36,9 @@ def test_page_shows_the_certificate(ticket: Ticket, tmp_path: Path) -> None:
     summary = ticket.summary()
     certificate = summary["certificate"]
     for value in (
-        certificate["bound"],
-        certificate["budget"],
-        certificate["lower_estimate"],
+        upper(certificate["bound"]),
+        upper(certificate["budget"]),
+        lower(certificate["lower_estimate"]),
         summary["density"],
         summary["sparsity"],
         summary["paper_density"],
@@ -46,7 +47,7 @@ def test_page_shows_the_certificate(ticket: Ticket, tmp_path: Path) -> None:
         summary["m_t"],
         summary["kept"],
         certificate["predictions_proved"],
-        *(layer["largest_error"] for layer in summary["layers"]),
+        *(upper(layer["largest_error"]) for layer in summary["layers"]),
     ):
         assert number(value) in page
     assert "the box [-1, 1]\u00b3" in page
