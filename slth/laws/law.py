@@ -36,7 +36,14 @@ class Law(ABC):
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> FloatArray:
-        """Independent samples drawn from `rng`, float64 of the given shape."""
+        """Independent samples, float64.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Where the randomness comes from.
+        shape : int or tuple of int
+        """
 
     @abstractmethod
     def _sum_pdf(self, x: FloatArray, k: int) -> FloatArray:
@@ -51,11 +58,23 @@ class Law(ABC):
         """`window` on arrays of one shape with z <= 0 and eps > 0."""
 
     def pdf(self, x: npt.ArrayLike) -> FloatArray:
-        """Density of one copy at x."""
+        """Density of one copy at x, `sum_pdf(x, 1)`.
+
+        Parameters
+        ----------
+        x : array_like
+            Finite points, any shape.
+        """
         return self.sum_pdf(x, 1)
 
     def cdf(self, x: npt.ArrayLike) -> FloatArray:
-        """P(X <= x)."""
+        """P(X <= x) for one copy, `sum_cdf(x, 1)`.
+
+        Parameters
+        ----------
+        x : array_like
+            Finite points, any shape.
+        """
         return self.sum_cdf(x, 1)
 
     def sum_pdf(self, x: npt.ArrayLike, k: int) -> FloatArray:
@@ -78,7 +97,20 @@ class Law(ABC):
         return values
 
     def sum_cdf(self, x: npt.ArrayLike, k: int) -> FloatArray:
-        """P(S_k <= x) for the sum S_k of k independent copies; arguments as in `sum_pdf`."""
+        """P(S_k <= x) for the sum S_k of k independent copies.
+
+        Parameters
+        ----------
+        x : array_like
+            Finite points, any shape.
+        k : int
+            Number of copies, k >= 1.
+
+        Raises
+        ------
+        InvalidInput
+            If x is not finite or k < 1.
+        """
         points, copies = _points(x), as_integer(k, "k", low=1)
         lower = self._sum_lower(-np.abs(points), copies)
         values: FloatArray = np.where(points <= 0, lower, 1.0 - lower)[()]

@@ -16,6 +16,10 @@ LAW_NAMES = ("uniform", "normal", "product")
 def law_by_name(name: Any) -> Law:
     """The law called `name`: `uniform` is U[-1, 1], `normal` is N(0, 1), `product` is the live product law.
 
+    Parameters
+    ----------
+    name : {"uniform", "normal", "product"}
+
     Raises
     ------
     InvalidInput

@@ -230,7 +230,15 @@ class Evaluation:
 
 
 def exactly_one(inputs: Mapping[str, Any], first: str, second: str) -> None:
-    """Raise InvalidInput unless exactly one of two optional inputs is given."""
+    """Raise InvalidInput unless exactly one of two optional inputs is given.
+
+    Parameters
+    ----------
+    inputs : mapping
+        Canonical inputs.
+    first, second : str
+        Their names.
+    """
     if (inputs[first] is None) == (inputs[second] is None):
         raise InvalidInput(
             f"exactly one of `{first}` and `{second}` must be given; "

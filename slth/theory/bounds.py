@@ -24,6 +24,11 @@ BOUNDS: Mapping[str, Bound] = MappingProxyType(
 def bound_by_name(name: str) -> Bound:
     """The bound called `name`, not yet evaluated.
 
+    Parameters
+    ----------
+    name : str
+        A key of `BOUNDS`.
+
     Raises
     ------
     InvalidInput

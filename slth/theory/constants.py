@@ -54,6 +54,13 @@ def literal_alpha(p_mix: float) -> float:
 def literal_c_thm(lambda_0: float = 0.5) -> float:
     """c_thm of Corollary 1's proof: 3/4 of Theorem 2's constant for U[-1, 1] at the edge, worst k >= 4.
 
+    Parameters
+    ----------
+    lambda_0 : float
+        Largest density allowed, in (0, 1).
+
+    Notes
+    -----
     k >= 4 because a component U[-1/2, 1/2] reaches weights of size 1 only then. Smaller k would lower it
     (0.0149 instead of 0.0165 before the factor 3/4, at k = 2 and lambda_0 = 1/2).
     """
@@ -62,6 +69,13 @@ def literal_c_thm(lambda_0: float = 0.5) -> float:
 
 def literal_c_amp(p_mix: float = 1.0, lambda_0: float = 0.5) -> float:
     """c_amp = 8 c_hyp / c_thm, as the proof of Corollary 1 puts it together ([natale2024]).
+
+    Parameters
+    ----------
+    p_mix : float
+        Weight of the uniform component, in (0, 1].
+    lambda_0 : float
+        Largest density allowed, in (0, 1).
 
     Examples
     --------
@@ -74,6 +88,17 @@ def literal_c_amp(p_mix: float = 1.0, lambda_0: float = 0.5) -> float:
 def proof_blocks(k: int, eps: float, lambda_0: float = 0.5) -> float:
     """Number r = (4/c_thm) ln(k/eps) of blocks into which the proof of Corollary 1 splits the sample.
 
+    Parameters
+    ----------
+    k : int
+        Subset size.
+    eps : float
+        Tolerance.
+    lambda_0 : float
+        Largest density allowed, in (0, 1).
+
+    Notes
+    -----
     Each block must contain k-subsets of density r k/n <= lambda_0, so the printed proof covers only
     densities k/n <= lambda_0/r, less still (times `literal_alpha`) with its rejection step.
 

@@ -73,7 +73,30 @@ def uncovered_probability(n: int, k: int, eps: float, radius: float, law: Law, *
 def cover_probability(n: int, k: int, eps: float, radius: float, law: Law, *, kind: str = "cox") -> float:
     """Predicted probability that every z in [-radius, radius] is within eps of a sum of k of n samples.
 
-    Arguments, exceptions and method are those of `uncovered_probability`.
+    `uncovered_probability` defines the prediction and states its errors.
+
+    Parameters
+    ----------
+    n, k : int
+        Sample size and subset size, 1 <= k <= n.
+    eps : float
+        Tolerance, eps > 0.
+    radius : float
+        Half-length of the covered interval, radius >= eps.
+    law : Law
+        Law of one sample.
+    kind : {"cox", "annealed"}
+        As in `miss_probability`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
 
     Examples
     --------

@@ -39,7 +39,15 @@ C_HYP = Input(
 
 
 def amplification(value: float | str, p_mix: float, lambda_0: float) -> float:
-    """c_amp as a number: a preset's value, or the number itself."""
+    """c_amp as a number.
+
+    Parameters
+    ----------
+    value : float or str
+        The number itself, or a preset.
+    p_mix, lambda_0 : float
+        What the preset `literal` depends on.
+    """
     presets = {"one": 1.0, "fitted": FITTED_C_AMP}
     if value == "literal":
         return literal_c_amp(p_mix, lambda_0)
@@ -47,7 +55,13 @@ def amplification(value: float | str, p_mix: float, lambda_0: float) -> float:
 
 
 def amplification_hypothesis(c_amp: float, p_mix: float, lambda_0: float) -> Hypothesis:
-    """c_amp large enough for the proof: True, or unknown."""
+    """Whether c_amp is large enough for the proof: True, or unknown.
+
+    Parameters
+    ----------
+    c_amp, p_mix, lambda_0 : float
+        As in `literal_c_amp`.
+    """
     needed = literal_c_amp(p_mix, lambda_0)
     return Hypothesis(
         "c_amp is at least 8 c_hyp/c_thm, what the proof supplies (smaller values are not proved)",
@@ -57,7 +71,17 @@ def amplification_hypothesis(c_amp: float, p_mix: float, lambda_0: float) -> Hyp
 
 
 def blocks_hypothesis(n: int | None, k: int, eps: float, lambda_0: float) -> Hypothesis:
-    """Whether the printed amplification argument applies at this density: True, or unknown."""
+    """Whether the printed amplification argument applies at this density: True, or unknown.
+
+    Parameters
+    ----------
+    n : int or None
+        Sample size; None stands for one beyond 2^1000.
+    k : int
+        Subset size.
+    eps, lambda_0 : float
+        As in `proof_blocks`.
+    """
     blocks = proof_blocks(k, eps, lambda_0)
     covered = n is not None and k * blocks <= lambda_0 * n
     return Hypothesis(
@@ -193,6 +217,15 @@ def _corollary_1(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, .
 def large_k(c_amp: float, eps: float) -> float:
     """Least k beyond which k >= 2 c_amp (log2(k)^2 + 2 log2(k) log2(1/eps)) always; 1 if it always holds.
 
+    Parameters
+    ----------
+    c_amp : float
+        Positive.
+    eps : float
+        In (0, 1).
+
+    Notes
+    -----
     In b = log2 k the difference b - log2(2 c_amp b (b + 2 log2(1/eps))) is convex, so Newton's method comes
     down from the right to its largest zero, or meets a slope <= 0 when there is none.
     """

@@ -92,13 +92,26 @@ def log_binomial(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
 
 
 def log2_binomial(n: npt.ArrayLike, k: npt.ArrayLike) -> FloatArray:
-    """log2 C(n, k); see `log_binomial`."""
+    """log2 C(n, k), computed as `log_binomial` is.
+
+    Parameters
+    ----------
+    n, k : array_like
+        0 <= k <= n, broadcast against each other.
+    """
     return log_binomial(n, k) / _LN2
 
 
 def entropy_per_chosen(ratio_bits: float) -> float:
-    """n H2(k/n) / k as a function of log2(n/k) >= 0, also where n overflows.
+    """n H2(k/n) / k as a function of log2(n/k), also where n overflows.
 
+    Parameters
+    ----------
+    ratio_bits : float
+        log2(n/k) >= 0.
+
+    Notes
+    -----
     With q = k/n = 2^-b this is b + ((1 - q)/q) log2(1/(1 - q)), which tends to b + log2 e. It increases
     with b, so that n H2(k/n) increases with n at fixed k.
     """

@@ -82,8 +82,31 @@ def miss_probability(
 def hit_probability(n: int, k: int, eps: float, z: npt.ArrayLike, law: Law, *, kind: str = "cox") -> FloatArray:
     """Predicted probability that some k of n independent samples sum to within eps of z.
 
-    Parameters, returned shape, exceptions and method are those of `miss_probability`; small probabilities
-    keep their digits here, small misses there.
+    Small probabilities keep their digits here, small misses in `miss_probability`, where the two kinds of
+    prediction are defined and their errors stated.
+
+    Parameters
+    ----------
+    n, k : int
+        Sample size and subset size, 1 <= k <= n.
+    eps : float
+        Tolerance, eps > 0.
+    z : array_like
+        Targets, any shape.
+    law : Law
+        Law of one sample.
+    kind : {"cox", "annealed"}
+        As in `miss_probability`.
+
+    Returns
+    -------
+    ndarray
+        In [0, 1], shape of z (a numpy scalar for a scalar).
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
 
     Examples
     --------
@@ -122,7 +145,17 @@ def _annealed(n: int, k: int, eps: float, z: FloatArray, law: Law, miss: bool) -
 
 
 def log_hits_at_centre(n: int, k: int, eps: float, variance: float) -> float:
-    """ln(2 eps nu(M | M)), the expected number of hits of a target at the centre M; k < n."""
+    """ln(2 eps nu(M | M)): logarithm of the expected number of hits of a target at the centre M.
+
+    Parameters
+    ----------
+    n, k : int
+        1 <= k < n.
+    eps : float
+        Tolerance.
+    variance : float
+        Of one sample.
+    """
     spread = k * (1.0 - k / n) * variance
     return float(math.log(2.0 * eps) + log_binomial(n, k) - 0.5 * math.log(2.0 * math.pi * spread))
 

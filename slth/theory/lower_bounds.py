@@ -96,7 +96,17 @@ def least_overparameterization(m_t: float, eps: float, density: float, normalisa
 def least_parameters(m_t: float, eps: float, density: float, normalisation: str) -> tuple[int, int]:
     """Least n, with k = max(1, round(density n)), such that C(n, k) reaches the count; exact by log-gamma.
 
-    Arguments as in `least_overparameterization`; returns (n, k).
+    Parameters
+    ----------
+    m_t, eps, density : float
+        As in `least_overparameterization`.
+    normalisation : {"norm-1", "printed"}
+        As in `least_overparameterization`.
+
+    Returns
+    -------
+    tuple of int
+        (n, k).
 
     Examples
     --------

@@ -89,8 +89,6 @@ def n_cover(
 ) -> int:
     """Least n at which `cover_probability(n, k, eps, radius, law)` reaches `probability`.
 
-    Parameters and exceptions are those of `n_hit`, and:
-
     Parameters
     ----------
     eps : float
@@ -112,6 +110,17 @@ def n_cover(
     -------
     int
         n > k.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
+    CapacityExceeded
+        If no n up to 10^15 reaches the probability.
+
+    Notes
+    -----
+    The search is that of `n_hit`.
 
     Examples
     --------
@@ -200,9 +209,24 @@ def _least(
 def least_size(enough: Callable[[int, int], bool], density: float) -> tuple[int, int]:
     """Least n with enough(n, k), k = max(1, round(density n)), and that k.
 
-    `enough` must be monotone in n while k stays the same, and true for large n. It may fail again where k
-    jumps: the search ends within the first block of equal k that contains a success, looking back four
-    blocks from the one that bisection finds.
+    Parameters
+    ----------
+    enough : callable
+        Of (n, k); monotone in n while k stays the same, and true for large n. It may fail again where k
+        jumps: the search ends within the first block of equal k that contains a success, looking back four
+        blocks from the one that bisection finds.
+    density : float
+        In (0, 1).
+
+    Returns
+    -------
+    tuple of int
+        (n, k).
+
+    Raises
+    ------
+    CapacityExceeded
+        If no n up to 10^15 is enough.
     """
 
     def size_of(n: int) -> int:

@@ -67,6 +67,13 @@ class Table:
     def rows(self, curve: str, variant: str | None = None) -> Table:
         """The rows of one curve, as a table.
 
+        Parameters
+        ----------
+        curve : str
+            Its name.
+        variant : str, optional
+            One variant only; default: all of them.
+
         Raises
         ------
         InvalidInput
@@ -84,7 +91,12 @@ class Table:
         return Table(picked, self.meta)
 
     def column(self, name: str) -> FloatArray:
-        """A column of numbers: `gamma`, `overparameterization`, `k` or `n`."""
+        """A column of numbers.
+
+        Parameters
+        ----------
+        name : {"gamma", "overparameterization", "k", "n"}
+        """
         if name not in NUMBERS:
             raise InvalidInput(f"`name` must be one of {', '.join(NUMBERS)}; got {name!r}.")
         values: FloatArray = self.columns[name]
