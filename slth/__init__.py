@@ -38,7 +38,7 @@ _HOME = {
     "TicketDamaged": "slth.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = sorted(["__version__", *_HOME])
 
 
 def __getattr__(name: str) -> Any:
