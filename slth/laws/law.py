@@ -34,6 +34,11 @@ class Law(ABC):
     def variance(self) -> float:
         """Variance of one copy."""
 
+    @property
+    @abstractmethod
+    def fourth_moment(self) -> float:
+        """E X^4 of one copy."""
+
     @abstractmethod
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> FloatArray:
         """Independent samples, float64.

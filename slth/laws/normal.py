@@ -48,6 +48,11 @@ class Normal(Law):
         """The square of s."""
         return self.s * self.s
 
+    @property
+    def fourth_moment(self) -> float:
+        """3 s^4."""
+        return 3.0 * self.variance**2
+
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> FloatArray:
         """Independent samples of N(0, s^2), float64 of the given shape."""
         return np.asarray(rng.normal(0.0, self.s, shape))

@@ -65,6 +65,11 @@ class LiveProduct(Law):
         """1/9."""
         return 1.0 / 9.0
 
+    @property
+    def fourth_moment(self) -> float:
+        """1/25."""
+        return 0.04
+
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> FloatArray:
         """Independent samples of X Y, float64 of the given shape; two uniforms each."""
         return np.asarray(rng.uniform(0.0, 1.0, shape) * rng.uniform(-1.0, 1.0, shape))

@@ -45,6 +45,11 @@ class Uniform(Law):
         """1/3."""
         return 1.0 / 3.0
 
+    @property
+    def fourth_moment(self) -> float:
+        """1/5."""
+        return 0.2
+
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> FloatArray:
         """Independent samples of U[-1, 1), float64 of the given shape."""
         return np.asarray(rng.uniform(-1.0, 1.0, shape))

@@ -11,7 +11,7 @@ from slth._validate import as_choice, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.theory.entropy import log_binomial
-from slth.theory.hitting import KINDS, log_hits_at_centre
+from slth.theory.hitting import KINDS, log_hits_at_centre, variance_mixture
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _REACH = 12.0  # standard deviations of the sample mean that are integrated; beyond lies 4e-33
@@ -35,7 +35,7 @@ def uncovered_probability(n: int, k: int, eps: float, radius: float, law: Law, *
         Half-length of the covered interval, radius >= eps.
     law : Law
         Law of one sample.
-    kind : {"cox", "annealed"}
+    kind : {"cox", "cox-variance", "annealed"}
         As in `miss_probability`.
 
     Returns
@@ -58,7 +58,8 @@ def uncovered_probability(n: int, k: int, eps: float, radius: float, law: Law, *
     and coverage has probability about e^-B; it is capped by the probability that both ends are hit, which
     e^-B exceeds when they are out of reach. The intensity is nu(z | M) of `miss_probability`, averaged over
     M ~ N(0, k (k/n) sigma^2) (Cox), or C(n, k) P(|S_k - z| <= eps) / (2 eps) (annealed, wrong at constant
-    density). The fluctuation of the sample variance is neglected. Integrated to absolute 1e-5 in the
+    density). `cox` neglects the fluctuation of the sample variance, `cox-variance` does not. Integrated to
+    absolute 1e-5 in the
     bulk; M is followed to 12 standard deviations, so that results below 1e-31 come out too small.
 
     Examples
@@ -85,7 +86,7 @@ def cover_probability(n: int, k: int, eps: float, radius: float, law: Law, *, ki
         Half-length of the covered interval, radius >= eps.
     law : Law
         Law of one sample.
-    kind : {"cox", "annealed"}
+    kind : {"cox", "cox-variance", "annealed"}
         As in `miss_probability`.
 
     Returns
@@ -121,7 +122,12 @@ def _uncovered(n: int, k: int, eps: float, radius: float, law: Law, kind: str) -
         return 1.0, 0.0
     if word == "annealed":
         return _annealed(size, chosen, width, reach, law)
-    return _cox(size, chosen, width, reach, law.variance)
+    mixture = variance_mixture(size, law) if word == "cox-variance" else ((1.0, law.variance),)
+    uncovered = covered = 0.0
+    for weight, spread in mixture:
+        pair = _cox(size, chosen, width, reach, spread, law.variance)
+        uncovered, covered = uncovered + weight * pair[0], covered + weight * pair[1]
+    return min(uncovered, 1.0), min(covered, 1.0)
 
 
 def _gaps_to_probabilities(
@@ -148,11 +154,13 @@ def _annealed(n: int, k: int, eps: float, radius: float, law: Law) -> tuple[floa
     return float(uncovered), float(covered)
 
 
-def _cox(n: int, k: int, eps: float, radius: float, variance: float) -> tuple[float, float]:
+def _cox(
+    n: int, k: int, eps: float, radius: float, sample_variance: float, variance: float
+) -> tuple[float, float]:
     density = k / n
-    inner = math.sqrt(k * (1.0 - density) * variance)
+    inner = math.sqrt(k * (1.0 - density) * sample_variance)
     outer = math.sqrt(k * density * variance)
-    top = log_hits_at_centre(n, k, eps, variance)
+    top = log_hits_at_centre(n, k, eps, sample_variance)
     levels = _LEVELS[top > _LEVELS]
     marks = np.sqrt(2.0 * (top - levels))  # |z - M| / sqrt(V) where ln(hits) takes the values of the grid
     marks = np.concatenate([-marks[::-1], marks])

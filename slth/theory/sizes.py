@@ -41,7 +41,7 @@ def n_hit(
         Fixed k/n in (0, 1): k = max(1, round(density n)), halves to the even neighbour.
     probability : float
         Wanted probability in (0, 1); compared through the miss, so 1 - 1e-12 means what it says.
-    kind : {"cox", "annealed"}
+    kind : {"cox", "cox-variance", "annealed"}
         As in `miss_probability`.
 
     Returns
@@ -103,7 +103,7 @@ def n_cover(
         Half-length of the interval to cover, radius >= eps. Default: sqrt(k), which grows with k.
     probability : float
         Wanted probability in (0, 1).
-    kind : {"cox", "annealed"}
+    kind : {"cox", "cox-variance", "annealed"}
         As in `miss_probability`.
 
     Returns

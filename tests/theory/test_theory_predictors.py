@@ -16,6 +16,7 @@ from slth.laws.normal import Normal
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
 from slth.theory.entropy import log_binomial
+from slth.theory.hitting import KINDS, variance_mixture
 from slth.theory.predictors import (
     cover_probability,
     hit_probability,
@@ -60,7 +61,7 @@ def test_hit_and_miss_are_complements_and_symmetric(
 ) -> None:
     k = data.draw(st.integers(1, n))
     eps = math.exp(log_eps)
-    for kind in ("cox", "annealed"):
+    for kind in KINDS:
         hit = float(hit_probability(n, k, eps, z, law, kind=kind))
         miss = float(miss_probability(n, k, eps, z, law, kind=kind))
         assert 0.0 <= hit <= 1.0
@@ -71,7 +72,7 @@ def test_hit_and_miss_are_complements_and_symmetric(
         )
 
 
-@pytest.mark.parametrize("kind", ["cox", "annealed"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("law", [U, P], ids=["uniform", "product"])
 def test_monotone_in_eps_in_n_and_in_the_target(kind: str, law: Uniform) -> None:
     misses = [float(miss_probability(30, 7, e, 0.5, law, kind=kind)) for e in np.geomspace(1e-7, 1e-3, 20)]
@@ -80,6 +81,40 @@ def test_monotone_in_eps_in_n_and_in_the_target(kind: str, law: Uniform) -> None
     assert all(b <= a for a, b in itertools.pairwise(misses))
     misses = miss_probability(25, 5, 1e-4, np.linspace(0, 4, 30), law, kind=kind)
     assert np.all(np.diff(misses) >= -1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "eps", "z"), [(24, 8, 1e-3, 1.0), (32, 11, 1e-4, 0.5), (32, 11, 1e-4, 1.0), (16, 8, 1e-3, 0.5)]
+)
+def test_small_misses_of_live_products_come_from_samples_of_small_variance(
+    n: int, k: int, eps: float, z: float
+) -> None:
+    """Average exp(-2 eps nu_X) over a million real samples: cox falls short, cox-variance is near."""
+    draws = P.sample(np.random.default_rng(5), (1_000_000, n))
+    spread = k * (1 - k / n) * draws.var(axis=1, ddof=1)
+    gap = z - k * draws.mean(axis=1)
+    count = math.comb(n, k)
+    averaged = np.exp(
+        -2 * eps * count * np.exp(-gap * gap / (2 * spread)) / np.sqrt(2 * math.pi * spread)
+    ).mean()
+    plain, mixed = (float(miss_probability(n, k, eps, z, P, kind=kind)) for kind in ("cox", "cox-variance"))
+    assert plain < averaged
+    assert averaged / 2 < mixed < 2 * averaged
+
+
+def test_the_mixture_has_the_moments_of_the_sample_variance() -> None:
+    for law in (U, P, Normal(0.5)):
+        draws = law.sample(np.random.default_rng(2), (200_000, 12)).var(axis=1, ddof=1)
+        weights, values = np.array(variance_mixture(12, law)).T
+        assert weights @ values == pytest.approx(law.variance, rel=1e-12)
+        assert weights @ values**2 - law.variance**2 == pytest.approx(draws.var(), rel=0.05)
+
+
+def test_cox_variance_tends_to_cox_for_large_samples() -> None:
+    pair = [float(miss_probability(10**6, 3, 1e-14, 0.4, U, kind=kind)) for kind in ("cox", "cox-variance")]
+    assert pair[0] == pytest.approx(pair[1], rel=1e-3)
+    both = [uncovered_probability(10**5, 3, 3e-13, 0.4, U, kind=kind) for kind in ("cox", "cox-variance")]
+    assert both[0] == pytest.approx(both[1], abs=1e-2)
 
 
 def test_vectorised_over_targets() -> None:
@@ -250,7 +285,7 @@ def test_least_size_with_jumps() -> None:
 
 
 def test_sharper_eps_needs_more_samples() -> None:
-    for kind in ("cox", "annealed"):
+    for kind in KINDS:
         sizes = [n_hit(eps, 1.0, U, k=6, probability=0.9, kind=kind) for eps in (1e-2, 1e-4, 1e-6, 1e-8)]
         assert sizes == sorted(sizes)
         assert len(set(sizes)) == 4
@@ -270,7 +305,7 @@ def test_extreme_inputs_stay_probabilities() -> None:
         (5000, 2500, 1e-300, 1e3),
         (2, 1, 1e3, 0.0),
     ):
-        for kind in ("cox", "annealed"):
+        for kind in KINDS:
             if kind == "annealed" and k > 1000:
                 continue
             hit = float(hit_probability(n, k, eps, z, Normal(1.0), kind=kind))
@@ -289,7 +324,9 @@ def test_refusals() -> None:
         hit_probability(5, 2, 0, 0.0, U)
     with pytest.raises(InvalidInput, match=r"`z` must be finite; got inf at index 0"):
         hit_probability(5, 2, 0.1, [math.inf], U)
-    with pytest.raises(InvalidInput, match=r"`kind` must be one of 'cox', 'annealed'; got 'poisson'"):
+    with pytest.raises(
+        InvalidInput, match=r"`kind` must be one of 'cox', 'cox-variance', 'annealed'; got 'poisson'"
+    ):
         hit_probability(5, 2, 0.1, 0.0, U, kind="poisson")
     with pytest.raises(InvalidInput, match=r"`kind` must be one of"):
         cover_probability(5, 2, 0.1, 1.0, U, kind="quenched")
