@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,10 @@ from slth._typing import FloatArray
 from slth._validate import as_floats
 from slth.errors import InvalidInput
 from slth.networks.forward import as_batch, evaluate
-from slth.networks.layers import Add, Input, Linear, Node, ReLU
+from slth.networks.layers import Input, Linear, Node, ReLU
+from slth.networks.spec import KINDS, node_record, nodes_from_spec, nodes_to_spec
 
-DIGEST_FORMAT = "slth-network/1"
+NETWORK_FORMAT = "slth-network/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,8 @@ class Network:
     Parameters
     ----------
     nodes : sequence of Node
-        `Input`, `Linear`, `ReLU`, `Add`, in any order, names distinct, exactly one `Input`.
+        `Input`, `Linear`, `ReLU`, `Add`, `Flatten`, `AveragePool`, `MaxPool`, in any order, names distinct,
+        exactly one `Input`.
     output : str
         Name of the node whose value is the network's. Every node must lead to it.
 
@@ -60,6 +63,7 @@ class Network:
 
     Examples
     --------
+    >>> from slth.networks.layers import Add
     >>> x, w = Input("x", 2), Linear("w", "x", [[[1.0], [2.0]], [[0.5], [-1.0]]], [[[1.0]]])
     >>> net = Network((x, w, Add("sum", ("x", "w"))), "sum")
     >>> net.forward([1.0, 1.0])
@@ -84,11 +88,9 @@ class Network:
             )
         order = _sorted(nodes, by_name)
         _check_all_used(order, self.output)
-        sizes: dict[str, int] = {}
-        for node in order:
-            sizes[node.name] = node.output_size([sizes[parent] for parent in node.parents])
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "order", order)
+        sizes = self.sizes()
         object.__setattr__(self, "input_size", inputs[0].size)
         object.__setattr__(self, "output_size", sizes[self.output])
 
@@ -147,7 +149,7 @@ class Network:
                     f"got {type(node).__name__} reading {_listed(node.parents)} (node {node.name!r})."
                 )
             if isinstance(node, Linear):
-                layers.append(DenseLayer(node.name, node.matrix(), node.bias))
+                layers.append(DenseLayer(node.name, node.matrix(), node.bias_vector()))
             previous = node.name
             expected = ReLU if expected is Linear else Linear
         if not layers or expected is Linear:
@@ -160,26 +162,71 @@ class Network:
         The bytes are, for the format's name and then for each node in the order of names: the length (8
         bytes, little-endian) and text of a JSON header (kind, name, parents, output size, shapes of the
         arrays; keys sorted, no spaces, ASCII), then each array of the header in C order as little-endian
-        float64.
+        float64. A node with more fields (windows of a convolution, groups) has them in the header under
+        "spec".
         """
         state = hashlib.sha256()
+        sizes = self.sizes()
+        _feed(state, {"format": NETWORK_FORMAT, "output": self.output})
+        for node in sorted(self.nodes, key=lambda node: node.name):
+            _feed(state, node_record(node, sizes[node.name]))
+            for _, array in sorted(node.arrays().items()):
+                state.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return state.hexdigest()
+
+    def sizes(self) -> dict[str, int]:
+        """Output size of each node, by name."""
         sizes: dict[str, int] = {}
         for node in self.order:
             sizes[node.name] = node.output_size([sizes[parent] for parent in node.parents])
-        _feed(state, {"format": DIGEST_FORMAT, "output": self.output})
-        for node in sorted(self.nodes, key=lambda node: node.name):
-            arrays = node.arrays()
-            header = {
-                "kind": type(node).__name__,
-                "name": node.name,
-                "parents": list(node.parents),
-                "size": sizes[node.name],
-                "arrays": [[label, list(array.shape)] for label, array in sorted(arrays.items())],
-            }
-            _feed(state, header)
-            for _, array in sorted(arrays.items()):
-                state.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-        return state.hexdigest()
+        return sizes
+
+    def to_spec(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """The network as a JSON-able structure and named arrays (float64 or int64), as files hold it.
+
+        Raises
+        ------
+        InvalidInput
+            If a node is of a kind that `from_spec` does not know.
+
+        Examples
+        --------
+        >>> structure, arrays = dense_network([[[1.0, -2.0]]]).to_spec()
+        >>> sorted(arrays), structure["output"]
+        (['1.basis', '1.coefficients'], 'layer1')
+        >>> Network.from_spec(structure, arrays) == dense_network([[[1.0, -2.0]]])
+        True
+        """
+        records, arrays = nodes_to_spec(self.nodes, self.sizes())
+        return {"format": NETWORK_FORMAT, "output": self.output, "nodes": records}, arrays
+
+    @classmethod
+    def from_spec(cls, structure: object, arrays: Mapping[str, npt.NDArray[Any]]) -> Network:
+        """The network that `to_spec` described, and nothing else.
+
+        Raises
+        ------
+        InvalidInput
+            If the structure or the arrays are not exactly as `to_spec` makes them.
+        CapacityExceeded
+            If windows are larger than a table of them may be.
+        """
+        keys = {"format", "output", "nodes"}
+        if not isinstance(structure, dict) or set(structure) != keys:
+            raise InvalidInput(f"`structure` must have exactly the keys {sorted(keys)}; got {structure!r:.80}.")
+        if structure["format"] != NETWORK_FORMAT:
+            raise InvalidInput(f"`format` must be {NETWORK_FORMAT!r}; got {structure['format']!r:.80}.")
+        if not isinstance(structure["output"], str):
+            raise InvalidInput(f"`output` must be the name of a node; got {structure['output']!r:.80}.")
+        network = cls(nodes_from_spec(structure["nodes"], arrays), structure["output"])
+        sizes = network.sizes()
+        for record in structure["nodes"]:
+            if record["size"] != sizes[record["name"]]:
+                raise InvalidInput(
+                    f"`size` of node {record['name']!r} must be {sizes[record['name']]}; "
+                    f"got {record['size']!r:.80}."
+                )
+        return network
 
 
 def dense_network(
@@ -242,7 +289,7 @@ def _by_name(nodes: tuple[Node, ...]) -> dict[str, Node]:
     by_name: dict[str, Node] = {}
     for node in nodes:
         if not isinstance(node, Node):
-            kinds = ", ".join(kind.__name__ for kind in (Input, Linear, ReLU, Add))
+            kinds = ", ".join(kind.__name__ for kind in KINDS)
             raise InvalidInput(f"`nodes` must hold nodes ({kinds}); got {type(node).__name__}.")
         if node.name in by_name:
             raise InvalidInput(f"`nodes` must have distinct names; got {node.name!r} twice.")
