@@ -72,10 +72,14 @@ def miss_probability(
 
     Against simulation (uniform and live product laws, n = 14-60, k = 2-8, k/n <= 1/2, |z| up to 1 or sqrt(k)),
     `cox` was within 0.07 of the probability of a hit for |z| <= 1/2 and within 0.13 at the far targets. Small
-    misses it underestimates, because samples with a small variance cause them: at n = 32, k = 11, eps = 1e-4,
-    z = 1 and live products, it gives 6.1e-6 where averaging exp(-2 eps nu) over real samples gives 1.1e-4 and
-    `cox-variance` 1.2e-4. For live products `cox-variance` is the one to size a network with (within a factor
-    of 2 of such averages above 1e-6); for uniform samples it still underestimates misses below 1e-3.
+    misses are another matter: samples of small variance cause them. Against exp(-2 eps nu) averaged over
+    400,000 real samples (n, k = 24, 8 and 32, 11; eps = 1e-3 to 1e-5; z = 0, 1/2, 1 and sqrt(k)), `cox` was
+    low by up to 60 times for averages above 1e-5 and live products, and up to 180 times for uniform samples.
+    `cox-variance` was within 10 % for live products where the average exceeds 1e-3 and within a factor of 2
+    above 1e-5; below, it is too high (20 times or more at n = 32, k = 11, eps = 1e-3, z = 1/2, where misses
+    are below 1e-7). For uniform samples it is too low: by a factor of 2 or less above 3e-3, up to 15 between
+    1e-4 and 3e-3, and more than 100 below 1e-5 (n = 32, k = 11, eps = 1e-3). Averages over real samples
+    (`averaged_hit`) are the better prediction wherever they are affordable.
 
     For k = n there is one subset, and all kinds return 1 - P(|S_n - z| <= eps). The integral over M is done on
     panels of at most one standard deviation, split finely where the expected number of hits passes from many
