@@ -1,1 +1,1 @@
-"""Compiled routines: few positional arguments, contiguous arrays, no exceptions, no randomness, no allocation in hot loops."""
+"""Compiled routines: few positional arguments, contiguous arrays, no exceptions, no randomness."""

@@ -34,7 +34,7 @@ OUT_OF_TIME = "`time_limit` reached."
 
 
 def search(problem: Problem, deadline: float) -> Answer:
-    """Any subset within eps or a proof of absence; without eps the closest one, by bisection on the error.
+    """Any subset within eps or a proof of absence; without eps the closest one, by ever smaller errors.
 
     Deterministic (one worker, fixed seed) unless the time limit strikes. Worst case exponential in n.
     """
@@ -78,18 +78,20 @@ class _Model:
         return Answer(self.best, False, self.branches, (self._alike(),))
 
     def closest(self) -> Answer:
-        """Bisect the smallest gap; then, on a rounded grid, compare all subsets within the rounding of it."""
+        """Ask for a smaller gap until there is none; on a rounded grid then compare all within the rounding.
+
+        Each answer about halves the number of subsets left, and only the last question is a proof of absence:
+        bisection would ask for dozens of them.
+        """
         first = self.ask(-self.reach, self.reach, [])
         if first is None:
             raise SolverFailed("CP-SAT found no subset of an allowed size, yet there is one.", "INFEASIBLE")
-        self.best, low, high = first, 0, self._gap(first)
-        while low < high:
-            middle = (low + high) // 2
-            found = self.ask(self.target - middle, self.target + middle, [])
+        self.best, high = first, self._gap(first)
+        while high:
+            found = self.ask(self.target - high + 1, self.target + high - 1, [])
             if found is None:
-                low = middle + 1
-            else:
-                self.best, high = found, self._gap(found)
+                break
+            self.best, high = found, self._gap(found)
         if not self.slack:
             return Answer(self.best, True, self.branches)
         radius = high + 2 * self.slack

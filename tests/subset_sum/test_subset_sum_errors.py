@@ -116,6 +116,7 @@ def test_long_integers_refuse_too_much_memory() -> None:
         unbounded.closest(problem, 1 << 20, math.inf)
 
 
+@pytest.mark.compiled
 def test_pools_answer_where_the_complete_search_does_not_fit() -> None:
     samples = np.random.default_rng(1).uniform(-1, 1, 200)
     tail = float(np.sort(samples)[-20:].sum()) - 1e-4  # below the largest sum, where subsets are few
