@@ -169,3 +169,40 @@ def overlap_probability(n: int, k: int, i: int) -> Fraction:
     if n - 2 * k + i < 0:
         return Fraction(0)
     return Fraction(math.comb(k, i) * math.comb(n - k, k - i), math.comb(n, k))
+
+
+def saddlepoint_of_sample(x: np.ndarray, k: int, z: float) -> float:
+    """ln of the density of k-sums at z by the second-order saddlepoint formula, tensors written out."""
+    y = np.stack([np.ones_like(x), x])
+    tilt = np.zeros(2)
+    target = np.array([k, z])
+
+    def objective(t: np.ndarray) -> float:
+        return float(np.logaddexp(0.0, t @ y).sum() - t @ target)
+
+    for _ in range(500):
+        p = 1 / (1 + np.exp(-tilt @ y))
+        w = p * (1 - p)
+        hessian = np.einsum("ai,bi,i->ab", y, y, w)
+        step = np.linalg.solve(hessian, target - y @ p)
+        size = 1.0
+        while objective(tilt + size * step) > objective(tilt) + 1e-13 and size > 1e-9:
+            size /= 2
+        tilt = tilt + size * step
+    inverse = np.linalg.inv(hessian)
+    k3 = np.einsum("ai,bi,ci,i->abc", y, y, y, w * (1 - 2 * p))
+    k4 = np.einsum("ai,bi,ci,di,i->abcd", y, y, y, y, w * (1 - 6 * w))
+    rho4 = np.einsum("abcd,ab,cd->", k4, inverse, inverse)
+    rho13 = np.einsum("abc,def,ab,cd,ef->", k3, k3, inverse, inverse, inverse)
+    rho23 = np.einsum("abc,def,ad,be,cf->", k3, k3, inverse, inverse, inverse)
+    correction = min(max((3 * rho4 - 3 * rho13 - 2 * rho23) / 24, -0.5), 0.2)
+    return objective(tilt) - math.log(2 * math.pi * math.sqrt(np.linalg.det(hessian))) + float(correction)
+
+
+def covering_radius_of_sums(sums: np.ndarray, radius: float) -> float:
+    """Largest distance of a point of [-radius, radius] from the nearest sum."""
+    ordered = np.sort(sums)
+    middles = (ordered[1:] + ordered[:-1]) / 2
+    points = np.concatenate([[-radius, radius], middles[np.abs(middles) <= radius]])
+    right = np.searchsorted(ordered, points).clip(1, ordered.size - 1)
+    return float(np.minimum(np.abs(points - ordered[right - 1]), np.abs(ordered[right] - points)).max())
