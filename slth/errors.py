@@ -83,3 +83,38 @@ class TicketDamaged(SlthError, RuntimeError):
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems or (message,)
+
+
+class LedgerDamaged(SlthError, RuntimeError):
+    """A ledger holds rows that are not what was written, or two ledgers contradict each other.
+
+    Attributes
+    ----------
+    path : str
+        The ledger's file.
+    problems : tuple of str
+        Each thing found wrong.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, path: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+        self.problems = problems or (message,)
+
+
+class SweepIncomplete(SlthError, RuntimeError):
+    """Some blocks of a sweep could not be done; those that could are in the ledger.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        Each cell that failed, with the reason.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems or (message,)

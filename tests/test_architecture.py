@@ -48,6 +48,8 @@ CONFINED = {
     "onnx": ("readers/", "tickets/export.py"),
     "sklearn": ("readers/", "examples/train_digits.py"),
     "dask": ("experiments/",),
+    "distributed": ("experiments/",),
+    "pydantic_core": ("experiments/spec.py",),
     "pydantic": ("experiments/spec.py",),
     "cyclopts": ("cli/",),
     "rich": ("cli/",),

@@ -19,18 +19,20 @@ BOUND_NAMES = ("theorem-2", "second-moment")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claimed lower bound on the probability of a hit.
+    """A claimed lower bound on the probability of an event.
 
     Attributes
     ----------
     name, title : str
         Word and words for it.
     probability : float
-        In [0, 1]: the claim is P(hit) >= probability.
+        In [0, 1]: the claim is P(event) >= probability.
     hypotheses : tuple of (str, bool)
         What the bound presupposes, and whether it holds for these inputs.
     source : str
         Where it is stated.
+    event : {"hit", "cover"}
+        What it is the probability of.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Claim:
     probability: float
     hypotheses: tuple[tuple[str, bool], ...] = ()
     source: str = ""
+    event: str = "hit"
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -54,7 +57,7 @@ class Claim:
         """One line."""
         if not self.applies:
             return f"{self.title} does not apply here; it fails that {'; that '.join(self.failing)}"
-        return f"{self.title}: P(hit) >= {lower(self.probability, 6)}"
+        return f"{self.title}: P({self.event}) >= {lower(self.probability, 6)}"
 
     def summary(self) -> dict[str, Any]:
         """Everything as JSON-ready values."""

@@ -9,10 +9,13 @@ and looking again until it says what one hoped for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from slth._validate import as_integer, as_real
 from slth.experiments.rounding import lower, upper
+
+Limit = Callable[[float, float, float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,11 @@ class Proportion:
     undecided : int
         Trials whose outcome is not known; `low` takes them all for misses and `high` for hits.
     low, high : float
-        Clopper-Pearson limits, 0 <= low <= high <= 1.
+        Clopper-Pearson limits or those of a confidence sequence, 0 <= low <= high <= 1.
     confidence : float
         In (0, 1), two-sided.
+    always : bool
+        Whether the interval belongs to a confidence sequence and so holds however the trials were stopped.
 
     Examples
     --------
@@ -42,6 +47,7 @@ class Proportion:
     low: float
     high: float
     confidence: float
+    always: bool = False
 
     @property
     def estimate(self) -> float:
@@ -51,13 +57,13 @@ class Proportion:
     @property
     def false_alarm(self) -> float:
         """Largest probability that a verdict read off one side of the interval is wrong."""
-        return (1.0 - self.confidence) / 2.0
+        return 1.0 - self.confidence if self.always else (1.0 - self.confidence) / 2.0
 
     def __str__(self) -> str:
         unknown = f" ({self.undecided} undecided)" if self.undecided else ""
         return (
             f"{self.hits}/{self.trials}{unknown} {self.estimate:.4g} [{lower(self.low)}, {upper(self.high)}] "
-            f"{100 * self.confidence:g} % exact"
+            f"{100 * self.confidence:g} % {'at every stop' if self.always else 'exact'}"
         )
 
 
@@ -131,7 +137,13 @@ def high_limit(hits: float, trials: float, confidence: float) -> float:
 
 
 def trials_needed(
-    estimate: float, claimed: float, *, confidence: float = 0.95, most: int = 10**12
+    estimate: float,
+    claimed: float,
+    *,
+    confidence: float = 0.95,
+    most: int = 10**12,
+    low: Limit = low_limit,
+    high: Limit = high_limit,
 ) -> int | None:
     """Number of trials after which the interval would exclude `claimed`, were `estimate` the truth.
 
@@ -145,6 +157,8 @@ def trials_needed(
         Of the two-sided interval.
     most : int
         Give up beyond this number.
+    low, high : callable
+        Limits as functions of (hits, trials, confidence). Default: Clopper and Pearson's.
 
     Returns
     -------
@@ -167,8 +181,8 @@ def trials_needed(
 
     def separated(trials: int) -> bool:
         if estimate >= claimed:
-            return low_limit(estimate * trials, trials, confidence) >= claimed
-        return high_limit(estimate * trials, trials, confidence) < claimed
+            return low(estimate * trials, trials, confidence) >= claimed
+        return high(estimate * trials, trials, confidence) < claimed
 
     if estimate == claimed and claimed > 0.0:
         return None

@@ -7,31 +7,17 @@ that could not be decided counts against whatever the verdict would be.
 
 from __future__ import annotations
 
-import math
 import secrets
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from slth._typing import FloatArray
-from slth._validate import as_choice, as_integer, as_real
+from slth._validate import as_integer, as_real
 from slth.experiments.claims import Claim, claim_for
-from slth.experiments.intervals import Proportion, clopper_pearson, trials_needed
+from slth.experiments.estimate import Progress, count_trials
+from slth.experiments.intervals import Proportion
+from slth.experiments.trial import experiment
+from slth.experiments.verdict import Verdict, judge
 from slth.laws.law import Law
-from slth.laws.named import law_by_name
-from slth.subset_sum.batch import solve_batch
-from slth.subset_sum.result import Status
-
-Verdict = Literal["verified", "refuted", "undecided"] | None
-Progress = Callable[[str, int, int], None]
-
-# Trials that share one random stream. Part of the meaning of a seed: changing it changes every result.
-BLOCK = 64
-# Seconds of work handed to the solver at a time: bounds the wait after Ctrl-C and paces the progress bar.
-SLICE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,118 +153,25 @@ def verify(
     >>> verify(16, 4, 0.02, trials=200, bound=0.5, seed=1).verdict
     'verified'
     """
-    n = as_integer(n, "n", low=1)
-    k = as_integer(k, "k", low=1, high=n)
-    eps = as_real(eps, "eps", low=0.0, open_low=True)
+    trial = experiment("hit", n, k, eps, law=law, where=target)
     trials = as_integer(trials, "trials", low=1, high=10**12)
     confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
     seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
-    law = law_by_name(law) if isinstance(law, str) else law
-    edge = math.sqrt(k) / (2.0 if law.name == "product" else 1.0)
-    where = _target(target, edge)
-    claim = claim_for(bound, n, k, eps, law, where)
-
-    hits = unknown = done = 0
-    for states in _decide(n, k, eps, trials, law, where, edge, seed, threads):
-        hits += int(np.count_nonzero(states == Status.FOUND.value))
-        unknown += int(
-            np.count_nonzero((states != Status.FOUND.value) & (states != Status.ABSENT_PROVED.value))
-        )
-        done += states.size
-        if progress is not None:
-            progress("verify", done, trials)
-    proportion = clopper_pearson(hits, trials, undecided=unknown, confidence=confidence)
-    verdict, reason, needed = _judge(claim, proportion)
+    eps = as_real(eps, "eps")
+    claim = claim_for(bound, trial.n, trial.k, eps, trial.law, trial.where)
+    proportion = count_trials(trial, seed, trials, confidence, threads, progress=progress, stage="verify")
+    verdict, reason, needed = judge(claim, proportion)
     return Verification(
-        n=n,
-        k=k,
+        n=trial.n,
+        k=trial.k,
         eps=eps,
-        law=law.name,
-        target=where,
-        edge=edge,
+        law=trial.law.name,
+        target=trial.where,
+        edge=trial.edge,
         claim=claim,
         proportion=proportion,
         verdict=verdict,
         reason=reason,
         trials_needed=needed,
         seed=seed,
-    )
-
-
-def _target(target: float | str, edge: float) -> float | str:
-    if isinstance(target, str):
-        as_choice(target, "target", ("edge", "uniform"))
-        return edge if target == "edge" else target
-    return as_real(target, "target")
-
-
-def _draw(
-    block: int, n: int, law: Law, where: float | str, edge: float, seed: int
-) -> tuple[FloatArray, FloatArray]:
-    """Samples (BLOCK, n) and targets (BLOCK,) of one block of trials."""
-
-    def stream(purpose: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(block, purpose))))
-
-    samples = law.sample(stream(0), (BLOCK, n))
-    if isinstance(where, str):
-        targets = edge * (2.0 * stream(1).random(BLOCK) - 1.0)
-    else:
-        targets = np.full(BLOCK, where)
-    return samples, targets
-
-
-def _decide(
-    n: int,
-    k: int,
-    eps: float,
-    trials: int,
-    law: Law,
-    where: float | str,
-    edge: float,
-    seed: int,
-    threads: int | None,
-) -> Iterator[Any]:
-    """Status codes of all trials in order, a slice at a time; the slicing changes no answer."""
-    rows = 1  # grows to what one slice of time allows
-    most = max(BLOCK, (1 << 22) // n)
-    start = 0
-    while start < trials:
-        stop = min(trials, start + rows)
-        blocks = [_draw(block, n, law, where, edge, seed) for block in range(start // BLOCK, -(-stop // BLOCK))]
-        first = start - start // BLOCK * BLOCK
-        samples = np.concatenate([s for s, _ in blocks])[first : first + stop - start]
-        targets = np.concatenate([t for _, t in blocks])[first : first + stop - start]
-        began = time.perf_counter()
-        result = solve_batch(samples, targets, k=k, eps=eps, threads=threads)
-        spent = time.perf_counter() - began
-        yield result.statuses
-        start = stop
-        rows = int(min(most, 4 * rows, max(1.0, rows * SLICE / max(spent, 1e-6))))
-
-
-def _judge(claim: Claim | None, p: Proportion) -> tuple[Verdict, str, int | None]:
-    """Verdict, its reason in words, and the trials a fresh run would need to settle an undecided one."""
-    if claim is None:
-        return None, "Nothing was claimed: this is an estimate.", None
-    if not claim.applies:
-        return "undecided", f"{claim.text}. There is nothing to verify.", None
-    if p.low >= claim.probability:
-        return "verified", f"The interval lies at or above the claimed {claim.probability:.4g}.", None
-    if p.high < claim.probability:
-        return "refuted", f"The interval lies below the claimed {claim.probability:.4g}.", None
-    needed = trials_needed(p.estimate, claim.probability, confidence=p.confidence)
-    if needed is None:
-        return (
-            "undecided",
-            f"The estimate equals the claimed {claim.probability:.4g} too closely to plan a run.",
-            None,
-        )
-    text = f"The interval contains the claimed {claim.probability:.4g}. "
-    if p.undecided:
-        text += f"{p.undecided} trial(s) could not be decided. "
-    return (
-        "undecided",
-        text + f"A fresh run (another seed) of about {needed} trials would probably settle it.",
-        needed,
     )

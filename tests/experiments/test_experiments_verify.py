@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from slth.errors import InvalidInput
-from slth.experiments import verify as module
+from slth.experiments import trial as module
 from slth.experiments.verify import verify
 from slth.subset_sum.result import Status
 
