@@ -5,13 +5,17 @@ Blocks of instances are searched in one call; each writes only its own rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from slth._jit._options import routine
-from slth._jit.merge import FAR, Plan, locate, nearest, open_join, run_merges, sow
+from slth._jit.merge import FAR, Plan, collect, locate, nearest, open_join, run_merges, sow
 from slth._typing import BoolArray, IntArray
 
-ZERO = np.int64(0)  # a plain 0 would be typed as a literal and compile its callee a second time
+ZERO: Any = np.int64(0)  # a plain 0 would be a literal type and compile its callee a second time
+FAILED = -1  # instead of a gap: nothing found (pools), or read-back failed (impossible by construction)
+UNSURE = -2  # instead of a gap: several subsets are alike within the rounding
 
 
 @routine
@@ -114,12 +118,34 @@ def recover(work, items, plan, which, x, y, comb, mask):
 
 
 @routine
+def settle(lists, scratch, items, plan, target, enough, slack, beyond, pairs, comb, mask):
+    """Mark the subset nearest to `target`, or one with a gap <= enough; return its gap.
+
+    With slack > 0 gaps are off by up to slack, so a nearest subset counts only if no other pair of half sums is
+    within 2 slack of it, or if its gap is at least `beyond`, where all that matters is how far it is. Otherwise
+    UNSURE is returned and nothing marked. pairs : (2, 2) scratch.
+    """
+    gap, which, x, y = best_pair(lists, items, plan, target, enough)
+    if slack > 0 and enough < gap < beyond:
+        count = ZERO
+        for q in range(len(plan.joins)):
+            a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
+            open_join(lists, items, plan, q)
+            count = collect(lists, a, na, b, nb, target, gap + 2 * slack, pairs, count)
+        if count != 1:
+            return UNSURE
+    return gap if recover(scratch, items, plan, which, x, y, comb, mask) else FAILED
+
+
+@routine
 def closest_block(
     work: IntArray,
     items: IntArray,
     plan: Plan,
     targets: IntArray,
     enough: IntArray,
+    slack: IntArray,
+    beyond: IntArray,
     ids: IntArray,
     start: int,
     stop: int,
@@ -127,17 +153,15 @@ def closest_block(
     masks: BoolArray,
     gaps: IntArray,
 ) -> None:
-    """Mark the subset nearest to its target for the instances ids[start:stop], or one with a gap <= enough.
-
-    Row b of items, masks (all False on entry) and gaps belongs to instance b. A gap of -1 says that read-back
-    failed, which it cannot by construction.
-    """
+    """`settle` instances ids[start:stop]; row b of items, masks (all False) and gaps belongs to instance b."""
+    pairs = np.empty((2, 2), np.int64)
     for place in range(start, stop):
         b = ids[place]
         sow(work)
         run_merges(work, items[b], plan.ops, ZERO, len(plan.ops))
-        gap, which, x, y = best_pair(work, items[b], plan, targets[b], enough[b])
-        gaps[b] = gap if recover(work, items[b], plan, which, x, y, comb, masks[b]) else -1
+        gaps[b] = settle(
+            work, work, items[b], plan, targets[b], enough[b], slack[b], beyond[b], pairs, comb, masks[b]
+        )
 
 
 @routine
@@ -148,16 +172,20 @@ def closest_shared_block(
     plan: Plan,
     targets: IntArray,
     enough: IntArray,
+    slack: IntArray,
+    beyond: IntArray,
     start: int,
     stop: int,
     comb: IntArray,
     masks: BoolArray,
     gaps: IntArray,
 ) -> None:
-    """`closest_block` for targets start..stop (exclusive) on one set of items (1, n), lists merged already."""
+    """`settle` targets start..stop (exclusive) on one set of items (1, n), whose lists are merged."""
+    pairs = np.empty((2, 2), np.int64)
     for b in range(start, stop):
-        gap, which, x, y = best_pair(lists, items[0], plan, targets[b], enough[b])
-        gaps[b] = gap if recover(scratch, items[0], plan, which, x, y, comb, masks[b]) else -1
+        gaps[b] = settle(
+            lists, scratch, items[0], plan, targets[b], enough[b], slack[b], beyond[b], pairs, comb, masks[b]
+        )
 
 
 @routine

@@ -30,7 +30,7 @@ from slth.subset_sum.problem import (
     within,
 )
 from slth.subset_sum.result import BatchResult, Status
-from slth.subset_sum.scaling import Scaled, scale
+from slth.subset_sum.scaling import NEAREST, Scaled, scale
 from slth.subset_sum.solve import as_memory
 
 Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
@@ -67,7 +67,8 @@ def solve_batch(
     Returns
     -------
     BatchResult
-        Values and errors exact as in SubsetSumResult; which subset within eps is found may differ from `solve`.
+        Values and errors exact as in SubsetSumResult. Which subset within eps is found may differ from `solve`;
+        the subset given with ABSENT_PROVED is the closest one up to the rounding to a 64-bit grid.
 
     Raises
     ------
@@ -102,9 +103,7 @@ def solve_batch(
     low, high = as_sizes(k, table.shape[-1])
     tolerance = as_tolerance(eps)
     memory = as_memory(max_bytes)
-    workers = (
-        len(os.sched_getaffinity(0)) if threads is None else as_integer(threads, "threads", low=1, high=1024)
-    )
+    workers = _cpus() if threads is None else as_integer(threads, "threads", low=1, high=1024)
     batch = _Batch(table, goals, low, high, tolerance, memory, workers)
     if goals.size:
         check_magnitudes(float(np.abs(batch.rows / 4).sum(axis=1).max()), float(np.abs(goals).max()))
@@ -154,14 +153,13 @@ class _Batch:
             alone = left[:0]
         else:
             if layout.seconds <= SHORT:
-                fits = scaled.exact[left]
-                together, alone = left[fits], left[~fits]
-                if shared and together.size:
+                if shared:
                     self._search_shared(layout, scaled, gaps)
-                elif together.size:
-                    self._search(layout, scaled, together, gaps)
+                else:
+                    self._search(layout, scaled, left, gaps)
+                alone = np.flatnonzero(gaps < 0)
         grouped = gaps >= 0
-        self._judge(scaled, grouped)
+        self._judge(scaled, grouped, gaps)
         for b in alone.tolist():
             self._search_alone(b)
 
@@ -213,23 +211,25 @@ class _Batch:
         self._blocks(call, len(ids), pool.layout, pool.layout.seconds, 3 * self.n)
 
     def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
-        plan, goals, enough, mask = layout.plan, scaled.targets, scaled.enough, self.mask
+        plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.mask
+        enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
 
         def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
             subsets.closest_block(
-                work, scaled.items, plan, goals, enough, ids, start, stop, scratch, mask, gaps
+                work, items, plan, goals, enough, slack, beyond, ids, start, stop, scratch, mask, gaps
             )
 
         self._blocks(call, len(ids), layout, layout.seconds, layout.largest)
 
     def _search_shared(self, layout: Layout, scaled: Scaled, gaps: IntArray) -> None:
-        plan, goals, enough, mask = layout.plan, scaled.targets, scaled.enough, self.mask
+        plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.mask
+        enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
         lists = np.empty(layout.length, np.int64)
         merge_lists(lists, scaled.items[0], layout, math.inf)
 
         def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
             subsets.closest_shared_block(
-                lists, work, scaled.items, plan, goals, enough, start, stop, scratch, mask, gaps
+                lists, work, items, plan, goals, enough, slack, beyond, start, stop, scratch, mask, gaps
             )
 
         self._blocks(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
@@ -265,7 +265,7 @@ class _Batch:
             finally:
                 stop.set()
 
-    def _judge(self, scaled: Scaled, grouped: BoolArray) -> None:
+    def _judge(self, scaled: Scaled, grouped: BoolArray, gaps: IntArray) -> None:
         """Exact values, errors and statuses of the instances that were searched together."""
         values, errors, known = _exact_on_grid(scaled, self.mask, self.targets)
         known &= scaled.exact
@@ -278,7 +278,9 @@ class _Batch:
         else:
             inside = within(errors, self.eps)
             self.statuses[grouped & inside] = Status.FOUND.value
-            self.statuses[grouped & ~inside] = Status.ABSENT_PROVED.value
+            # a search that stopped early proves nothing but what it found
+            complete = (gaps > scaled.enough) | (scaled.enough <= NEAREST)
+            self.statuses[grouped & ~inside & complete] = Status.ABSENT_PROVED.value
 
     def _search_alone(self, b: int) -> None:
         """Rounded grids and long searches: one at a time, in slices."""
@@ -316,6 +318,11 @@ class _Batch:
             self.work,
             self.limits,
         )
+
+
+def _cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _drain(

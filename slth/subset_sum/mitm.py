@@ -14,7 +14,7 @@ from slth.errors import CapacityExceeded
 from slth.subset_sum import unbounded
 from slth.subset_sum.plan import Layout, hopeless, make_layout
 from slth.subset_sum.problem import Problem
-from slth.subset_sum.scaling import Scaled, scale
+from slth.subset_sum.scaling import NEAREST, Scaled, scale
 
 SHORT = 0.05  # seconds up to which a search is one call
 SLICE = 1 << 25  # merged entries or join steps in one call of a long search: well under half a second
@@ -51,8 +51,10 @@ def meet(problem: Problem, max_bytes: int, deadline: float) -> Answer:
     """
     layout = plan_within((problem.n, problem.k_min, problem.k_max), max_bytes)
     scaled = scale_one(problem)
-    if scaled.exact[0] and layout.seconds <= SHORT:
-        return _one_call(layout, scaled)
+    if layout.seconds <= SHORT:
+        answer = _one_call(layout, scaled, problem.eps is None)
+        if answer is not None:
+            return answer
     return _Long(problem, layout, scaled, max_bytes, deadline).run()
 
 
@@ -61,17 +63,22 @@ def scale_one(problem: Problem) -> Scaled:
     return scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
 
 
-def _one_call(layout: Layout, scaled: Scaled) -> Answer:
+def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
+    """The whole search in one compiled call; None if rounding leaves several candidates."""
     work = np.empty(layout.length, np.int64)
     mask = np.zeros(scaled.items.shape, np.bool_)
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
     ids = np.zeros(1, np.int64)
+    always = np.full(1, 1 << 62)
+    goals, enough, slack = scaled.targets, scaled.enough, scaled.slack
     subsets.closest_block(
-        work, scaled.items, layout.plan, scaled.targets, scaled.enough, ids, 0, 1, comb, mask, gaps
+        work, scaled.items, layout.plan, goals, enough, slack, always, ids, 0, 1, comb, mask, gaps
     )
-    indices = np.flatnonzero(mask[0]) if gaps[0] >= 0 else None
-    return Answer(indices, indices is not None, layout.merged + layout.joined)
+    if gaps[0] < 0:
+        return None
+    proved = closest or bool(gaps[0] > enough[0] or enough[0] <= NEAREST)
+    return Answer(np.flatnonzero(mask[0]), proved, layout.merged + layout.joined)
 
 
 def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: float) -> tuple[bool, int]:
@@ -118,7 +125,8 @@ class _Long:
                 pieces.append((gap, which, first if slack == 0 else start, last if slack == 0 else stop))
                 self.work += stop - start
                 if gap <= enough:
-                    return Answer(self._read(min(pieces)), True, self.work)
+                    proved = self.problem.eps is None or enough <= NEAREST
+                    return Answer(self._read(min(pieces)), proved, self.work)
                 if time.monotonic() > self.deadline:
                     in_time = False
                     break

@@ -22,6 +22,8 @@ from slth._typing import BoolArray, FloatArray, IntArray
 
 BITS = 58  # the sum of |x| stays below 2**58 grid steps, hence below 2**60 after the factor 4
 
+NEAREST = 2  # `enough` up to this means: no sum can be nearer to a target between grid points
+
 
 @dataclass(frozen=True)
 class Scaled:
@@ -40,6 +42,8 @@ class Scaled:
         (B,) bool: rows whose samples lie on the grid.
     slack : ndarray
         (B,) int64: 0 in exact rows, else the largest rounding of an error in units.
+    beyond : ndarray
+        (B,) int64: a smallest gap of at least this proves that nothing is within eps; 2**62 without eps.
     shift : int
         One unit is 2**-shift.
     """
@@ -49,6 +53,7 @@ class Scaled:
     enough: IntArray
     exact: BoolArray
     slack: IntArray
+    beyond: IntArray
     shift: int
 
 
@@ -79,10 +84,12 @@ def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | Non
         # k items and the target, each off by half a unit at most, and one for outward rounding
         slack[rounded] = k_max // 2 + 2
     enough = np.where(exact & inside, np.minimum(kind, 4 - kind), -1)
+    beyond = np.full(len(goals), 1 << 62)
     if eps is not None:
         step = 1 << 60 if math.frexp(eps)[1] + p + 2 > 60 else math.floor(math.ldexp(eps, p + 2))
         enough = np.where(inside, np.maximum(enough, step - 1 - slack), enough)
-    return Scaled(items, goals, enough, exact, slack, p + 2)
+        beyond = step + 2 + slack
+    return Scaled(items, goals, enough, exact, slack, beyond, p + 2)
 
 
 def _targets(targets: FloatArray, p: int, bound: IntArray) -> tuple[IntArray, IntArray]:

@@ -126,3 +126,25 @@ def test_repeated_small_calls_are_cheap() -> None:
     before = make_layout.cache_info().misses
     solve_batch(samples[::-1].copy(), targets, k=5, eps=1e-3)
     assert make_layout.cache_info().misses == before
+
+
+@pytest.mark.parametrize("n", [12, 17])
+def test_rounded_grids_are_settled_in_bulk_or_one_by_one(n: int) -> None:
+    """Samples of 53-bit mantissas are off the common grid; ties on it are not ties, nor the other way round."""
+    rng = np.random.default_rng(n)
+    normal = rng.normal(size=(20, n))
+    twins = np.repeat(rng.normal(size=(20, (n + 1) // 2)), 2, axis=1)[:, :n]  # every subset has look-alikes
+    wide = rng.normal(size=(20, n)) * 10.0 ** rng.integers(-25, 0, (20, n))
+    targets = rng.normal(size=20)
+    for samples in (normal, twins, wide):
+        for table in (samples, samples[0]):
+            closest = solve_batch(table, targets, k=5)
+            closest.check()
+            for b in range(20):
+                row = table if table.ndim == 1 else table[b]
+                assert closest.errors[b] == solve(row, targets[b], k=5, method="exhaustive").error
+            for eps in (1e-2, float(closest.errors[3]), float(np.nextafter(closest.errors[3], 0))):
+                if eps > 0:
+                    result = solve_batch(table, targets, k=5, eps=eps)
+                    result.check()
+                    assert np.array_equal(result.found, closest.errors <= eps)
