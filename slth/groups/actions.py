@@ -99,6 +99,18 @@ def tuples(n: int, length: int) -> Action:
     return Action(f"S_{n}", np.stack([on_tuples(step, length) for step in steps]))
 
 
+def trivial_action(action: Action, dimension: int = 1) -> Action:
+    """The group of `action` fixing each of `dimension` points; what an invariant output transforms by.
+
+    Examples
+    --------
+    >>> trivial_action(tuples(4, 2)).permutations.tolist()
+    [[0], [0]]
+    """
+    d = as_integer(dimension, "dimension", low=1, high=MAX_POINTS)
+    return Action(action.group, np.tile(np.arange(d), (len(action.permutations), 1)))
+
+
 def on_tuples(permutation: npt.ArrayLike, length: int) -> IntArray:
     """The permutation of the n^length tuples that a permutation of n points makes, numbered as in `tuples`.
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from slth._typing import IntArray
 from slth._validate import read_only
 from slth.errors import InvalidInput
 
 
-def as_integers(values: Any, name: str, ndim: int, low: int, high: int) -> IntArray:
-    """Return a fresh read-only int64 array with `ndim` dimensions and entries in low..high."""
+def as_array(values: Any, name: str) -> npt.NDArray[Any]:
+    """Return `values` as an array of any kind; ragged lists are refused."""
     try:
-        raw = np.asarray(values)
+        return np.asarray(values)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             f"`{name}` must be an array of integers; got {type(values).__name__} ({error})."
         ) from None
+
+
+def as_integers(values: Any, name: str, ndim: int, low: int, high: int) -> IntArray:
+    """Return a fresh read-only int64 array with `ndim` dimensions and entries in low..high."""
+    raw = as_array(values, name)
     if raw.dtype.kind not in "iu" and raw.size:
         raise InvalidInput(f"`{name}` must be an array of integers; got dtype {raw.dtype}.")
     if raw.ndim != ndim:
@@ -35,8 +41,8 @@ def as_integers(values: Any, name: str, ndim: int, low: int, high: int) -> IntAr
 
 def as_permutations(values: Any, name: str) -> IntArray:
     """Return (k, d) rows, each checked to be a permutation of 0..d-1 (position i holds the image of i)."""
-    shape = np.shape(values)
-    array = as_integers(values, name, 2, 0, (shape[1] if len(shape) == 2 else 1) - 1)
+    raw = as_array(values, name)
+    array = as_integers(raw, name, 2, 0, (raw.shape[1] if raw.ndim == 2 else 1) - 1)
     rows, points = array.shape
     if points == 0:
         raise InvalidInput(f"`{name}` must act on at least one point; got shape {array.shape}.")

@@ -11,7 +11,7 @@ import numpy as np
 from slth._typing import BoolArray, IntArray
 from slth._validate import as_integer, read_only
 from slth.errors import CapacityExceeded, InvalidInput
-from slth.groups.arrays import as_integers
+from slth.groups.arrays import as_array, as_integers
 
 MAX_ORDER = 4096  # a table of this order takes 128 MiB
 _ROWS = 256  # rows compared at once, to keep temporary arrays small
@@ -125,11 +125,12 @@ class Group:
 
 
 def _as_table(values: Any, name: str) -> IntArray:
-    shape = np.shape(values)
+    raw = as_array(values, f"table of {name}")
+    shape = raw.shape
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise InvalidInput(f"`table` must be square and not empty; got shape {shape} (group {name!r}).")
     check_order(shape[0], name)
-    return as_integers(values, f"table of {name}", 2, 0, shape[0] - 1)
+    return as_integers(raw, f"table of {name}", 2, 0, shape[0] - 1)
 
 
 def check_order(order: int, name: str) -> None:
