@@ -15,7 +15,7 @@ from slth._typing import FloatArray
 from slth._validate import as_floats
 from slth.errors import InvalidInput
 from slth.networks.forward import as_batch, evaluate
-from slth.networks.layers import Input, Linear, Node, ReLU
+from slth.networks.layers import Flatten, Input, Linear, Node, ReLU
 from slth.networks.spec import KINDS, node_record, nodes_from_spec, nodes_to_spec
 
 NETWORK_FORMAT = "slth-network/1"
@@ -131,7 +131,7 @@ class Network:
     def dense_chain(self) -> tuple[DenseLayer, ...]:
         """Layers of a network of the form Linear (ReLU Linear)*, first layer first.
 
-        A linear node with a non-trivial basis counts through its matrix.
+        A linear node with a non-trivial basis counts through its matrix; Flatten nodes are passed over.
 
         Raises
         ------
@@ -143,6 +143,9 @@ class Network:
         previous = first.name
         layers = []
         for node in rest:
+            if isinstance(node, Flatten) and node.input == previous:
+                previous = node.name
+                continue
             if type(node) is not expected or node.parents != (previous,):
                 raise InvalidInput(
                     "`network` must be a chain of Linear, ReLU, Linear, ...; "
