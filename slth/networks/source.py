@@ -28,6 +28,7 @@ from slth._validate import as_integer
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.laws.words import word_law
 from slth.networks.network import Network
+from slth.networks.slots import linear_nodes, slots
 
 FORMAT = "slth-source/1"
 MAX_WIDTH = 2**31
@@ -46,26 +47,39 @@ class SourceLayer:
     Parameters
     ----------
     inputs : int
-        Inputs of the target layer, plus one if it has a bias.
+        Input features of the target layer, plus one (the last, a constant) if it has a bias.
     copies : int
-        Hidden neurons per input.
+        Hidden neurons (copies of the feature) per input.
     outputs : int
-        Outputs of the target layer.
+        Outgoing weights of a hidden neuron: outputs of a dense target layer; output features it feeds times
+        maps of the basis in general.
+    constant_outputs : int, optional
+        Outgoing weights of the last input's hidden neurons, where biases are another number than `outputs`.
     """
 
     inputs: int
     copies: int
     outputs: int
+    constant_outputs: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "copies", "outputs"):
             value = as_integer(getattr(self, name), name, low=1, high=MAX_WIDTH)
             object.__setattr__(self, name, value)
+        if self.constant_outputs is not None:
+            value = as_integer(self.constant_outputs, "constant_outputs", low=1, high=MAX_WIDTH)
+            object.__setattr__(self, "constant_outputs", value)
+
+    @property
+    def ends(self) -> int:
+        """The larger of both numbers of outgoing weights: the width of blocks that hold either."""
+        return max(self.outputs, self.constant_outputs or 0)
 
     @property
     def parameters(self) -> int:
-        """Number of random weights, inputs * copies * (inputs + outputs)."""
-        return self.inputs * self.copies * (self.inputs + self.outputs)
+        """Number of random weights: copies * (inputs^2 + outgoing weights of one neuron of every input)."""
+        last = self.outputs if self.constant_outputs is None else self.constant_outputs
+        return self.copies * (self.inputs * self.inputs + (self.inputs - 1) * self.outputs + last)
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ class Source:
         Parameters
         ----------
         network : Network
-            A dense chain.
+            Any; its linear nodes are the layers, in topological order.
         copies : int or sequence of int
             Hidden neurons per input, for all layers or for each.
         seed : int
@@ -138,15 +152,16 @@ class Source:
         Raises
         ------
         InvalidInput
-            If the network is no dense chain or `copies` does not fit it.
+            If the network has no linear node or `copies` does not fit it.
         """
-        chain = network.dense_chain()
-        each = list(copies) if isinstance(copies, Sequence) else [copies] * len(chain)
-        if len(each) != len(chain):
-            raise InvalidInput(f"`copies` must have one entry per layer ({len(chain)}); got {len(each)}.")
+        linear = linear_nodes(network)
+        each = list(copies) if isinstance(copies, Sequence) else [copies] * len(linear)
+        if len(each) != len(linear):
+            raise InvalidInput(f"`copies` must have one entry per layer ({len(linear)}); got {len(each)}.")
+        widths = [slots(node) for node in linear]
         layers = tuple(
-            SourceLayer(layer.inputs + (layer.bias is not None), count, layer.outputs)
-            for layer, count in zip(chain, each, strict=True)
+            SourceLayer(own.inputs, count, own.outputs, own.constant_outputs)
+            for own, count in zip(widths, each, strict=True)
         )
         return cls(seed, law, layers)
 
@@ -179,13 +194,16 @@ class Source:
         return block
 
     def outgoing(self, layer: int, j: int) -> IntArray:
-        """Numerators (copies, outputs) of all edges out of hidden neurons (j, c), c ascending."""
+        """Numerators (copies, ends) of all edges out of hidden neurons (j, c), c ascending."""
         j = as_integer(j, "j", low=0, high=self._layer(layer).inputs - 1)
         block: IntArray = self.outgoing_block(layer, j, j + 1)[0]
         return block
 
     def outgoing_block(self, layer: int, j_start: int, j_stop: int) -> IntArray:
-        """Numerators (j_stop - j_start, copies, outputs): `outgoing` of inputs j_start .. j_stop - 1.
+        """Numerators (j_stop - j_start, copies, ends): `outgoing` of inputs j_start .. j_stop - 1.
+
+        Where the constant has another number of outgoing weights, rows are as long as the longer, and the
+        words beyond an input's own number are those of no weight.
 
         Raises
         ------
@@ -197,7 +215,7 @@ class Source:
         spec = self._layer(layer)
         j_start = as_integer(j_start, "j_start", low=0, high=spec.inputs)
         j_stop = as_integer(j_stop, "j_stop", low=j_start, high=spec.inputs)
-        return self._words(2 * layer + 1, j_start, j_stop, spec.copies, spec.outputs)
+        return self._words(2 * layer + 1, j_start, j_stop, spec.copies, spec.ends)
 
     def weight(self, layer: int, sublayer: int, j: int, c: int, other: int) -> float:
         """One weight, by numpy's own Philox; `other` is the input (sublayer 0) or output (sublayer 1).
@@ -208,7 +226,10 @@ class Source:
         sublayer = as_integer(sublayer, "sublayer", low=0, high=1)
         j = as_integer(j, "j", low=0, high=spec.inputs - 1)
         c = as_integer(c, "c", low=0, high=spec.copies - 1)
-        ends = spec.outputs if sublayer else spec.inputs
+        ends = spec.inputs
+        if sublayer:
+            constant = spec.constant_outputs if j == spec.inputs - 1 else None
+            ends = spec.outputs if constant is None else constant
         other = as_integer(other, "other", low=0, high=ends - 1)
         # Four words per block: starting at the word's own block skips the ones before it.
         counter = np.array([other // 4, c, j, 2 * layer + sublayer], dtype=np.uint64)
@@ -223,7 +244,12 @@ class Source:
             "seed": str(self.seed),
             "law": self.law,
             "layers": [
-                {"inputs": layer.inputs, "copies": layer.copies, "outputs": layer.outputs}
+                {
+                    "inputs": layer.inputs,
+                    "copies": layer.copies,
+                    "outputs": layer.outputs,
+                    "constant_outputs": layer.constant_outputs,
+                }
                 for layer in self.layers
             ],
         }
@@ -248,7 +274,11 @@ class Source:
             raise InvalidInput(f"`layers` must be a list of at most {MAX_LAYERS} layers; got {listed!r:.80}.")
         layers = []
         for i, item in enumerate(listed):
-            layers.append(SourceLayer(**_fields(item, f"layers[{i}]", ("inputs", "copies", "outputs"))))
+            layers.append(
+                SourceLayer(
+                    **_fields(item, f"layers[{i}]", ("inputs", "copies", "outputs", "constant_outputs"))
+                )
+            )
         return cls(int(seed), fields["law"], tuple(layers))
 
     def _layer(self, layer: int) -> SourceLayer:

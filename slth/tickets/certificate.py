@@ -6,19 +6,26 @@ The same derivation serves whoever issues a certificate and whoever checks one.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slth._typing import FloatArray
+from slth.networks.domain import Domain
+from slth.networks.layers import Add, Flatten, Input, Linear, ReLU
 from slth.networks.network import Network
+from slth.networks.pooling import AveragePool, MaxPool
+from slth.networks.slots import expanded, from_slots, linear_nodes
 from slth.networks.source import Source
 from slth.tickets.agreement import Agreement, agreement
 from slth.tickets.attack import exact_error, worst_input
-from slth.tickets.bounds import LayerPair, a_posteriori, budget
+from slth.tickets.bounds import a_posteriori, budget
+from slth.tickets.graph import PairGraph, PairNode, nonnegative
 from slth.tickets.layer import Assembled, assemble
+from slth.tickets.pairs import LayerPair
 from slth.tickets.record import Certificate, Construction
-from slth.tickets.scaling import scaled_weights
+from slth.tickets.scaling import carried_exponents, scaled_slots
 
 # A claim is rounded up by this much, so that another machine's linear algebra, which sums in another
 # order, still derives a bound below it.
@@ -30,7 +37,8 @@ class Derivation:
     """All that follows from the files, before it is compared with any claim."""
 
     assembled: tuple[Assembled, ...]
-    pairs: tuple[LayerPair, ...]
+    graph: PairGraph
+    scale: int
     a_posteriori: float
     budget: float
     contributions: tuple[float, ...]
@@ -40,31 +48,80 @@ class Derivation:
 
 def derive(source: Source, target: Network, construction: Construction) -> Derivation:
     """Regenerate the source, sum the kept products exactly, and bound what they compute."""
-    weights = scaled_weights(target.dense_chain(), [layer.scale_exponent for layer in construction.layers])
+    exponents = construction.exponents
+    weights = scaled_slots(target, exponents)
     assembled = tuple(assemble(source, index, layer) for index, layer in enumerate(construction.layers))
-    pairs = tuple(
-        LayerPair(
-            weight=weight,
-            positive=own.positive,
-            negative=own.negative if layer.signed else None,
-            biased=layer.biased,
-            relu=layer.relu,
-        )
-        for weight, own, layer in zip(weights, assembled, construction.layers, strict=True)
-    )
-    posterior = a_posteriori(pairs, construction.domain, construction.output_scale_exponent)
+    values = [
+        (own.positive, own.negative if layer.signed else None)
+        for own, layer in zip(assembled, construction.layers, strict=True)
+    ]
+    graph = pair_graph(target, weights, values)
+    scale = carried_exponents(target, exponents)[target.output]
+    posterior = a_posteriori(graph, construction.domain, scale)
     tolerances = [layer.tolerance for layer in construction.layers]
-    prior = budget(pairs, tolerances, construction.domain, counting=construction.budget)
-    errors = [entry_errors(pair) for pair in pairs]
+    prior = budget(graph, tolerances, construction.domain, counting=construction.budget)
+    errors = [
+        entry_errors(weight, *value, layer.biased)
+        for weight, value, layer in zip(weights, values, construction.layers, strict=True)
+    ]
     return Derivation(
         assembled=assembled,
-        pairs=pairs,
+        graph=graph,
+        scale=scale,
         a_posteriori=posterior.bound,
-        budget=float(np.ldexp(prior, construction.output_scale_exponent)),
+        budget=float(np.ldexp(prior, scale)),
         contributions=posterior.contributions,
         largest_errors=tuple(float(error.max(initial=0.0)) for error in errors),
         rms_errors=tuple(math.sqrt(math.fsum((error**2).ravel()) / error.size) for error in errors),
     )
+
+
+def pair_graph(
+    target: Network, weights: Sequence[FloatArray], values: Sequence[tuple[FloatArray, FloatArray | None]]
+) -> PairGraph:
+    """Target and ticket side by side, coefficients expanded to matrices.
+
+    weights : scaled slot matrix of each linear node; values : what the ticket has instead, on max(x, 0) and on
+    max(-x, 0) (None where no input is negative).
+    """
+    of_node = {
+        node.name: item
+        for node, item in zip(linear_nodes(target), zip(weights, values, strict=True), strict=True)
+    }
+    nodes = []
+    for node in target.order:
+        op: LayerPair | AveragePool | MaxPool | str
+        if isinstance(node, Linear):
+            weight, (positive, negative) = of_node[node.name]
+            ones = np.ones_like(weight)
+            op = LayerPair(
+                weight=expanded(from_slots(node, weight)),
+                positive=expanded(from_slots(node, positive)),
+                negative=None if negative is None else expanded(from_slots(node, negative)),
+                biased=node.bias is not None,
+                relu=False,
+                support=expanded(from_slots(node, ones)) != 0.0,
+            )
+        elif isinstance(node, (AveragePool, MaxPool)):
+            op = node
+        else:
+            op = _PLAIN[type(node)]
+        nodes.append(PairNode(node.name, node.parents, op))
+    return PairGraph(tuple(nodes), target.output)
+
+
+_PLAIN: dict[type, str] = {Input: "input", ReLU: "relu", Add: "add", Flatten: "same"}
+
+
+def target_graph(target: Network, weights: Sequence[FloatArray]) -> PairGraph:
+    """The target beside itself: for budgets, and to see which inputs of layers may be negative."""
+    return pair_graph(target, weights, [(weight, -weight) for weight in weights])
+
+
+def signed_layers(graph: PairGraph, target: Network, domain: Domain) -> tuple[bool, ...]:
+    """Whether each linear node's inputs may be negative, so that a negative half must be built."""
+    proved = nonnegative(graph, domain)
+    return tuple(not proved[node.input] for node in linear_nodes(target))
 
 
 def issue(
@@ -72,16 +129,15 @@ def issue(
 ) -> Certificate:
     """Derive, attack and state: the certificate of a ticket just built."""
     found = derive(source, target, construction)
-    scale = construction.output_scale_exponent
-    worst, _ = worst_input(found.pairs, construction.domain, inputs)
+    worst, _ = worst_input(found.graph, construction.domain, inputs)
     bound = claimed(min(found.a_posteriori, found.budget))
-    proved = None if inputs is None else agreed(found, construction, inputs, bound)
+    proved = None if inputs is None else agreed(found, inputs, bound)
     return Certificate(
         bound=bound,
         a_posteriori=claimed(found.a_posteriori),
         budget=claimed(found.budget),
         contributions=tuple(claimed(value) for value in found.contributions),
-        lower_estimate=exact_error(found.pairs, worst, scale),
+        lower_estimate=exact_error(found.graph, worst, found.scale),
         worst_input=worst,
         largest_errors=found.largest_errors,
         rms_errors=found.rms_errors,
@@ -91,32 +147,25 @@ def issue(
     )
 
 
-def agreed(found: Derivation, construction: Construction, inputs: FloatArray, bound: float) -> Agreement:
+def agreed(found: Derivation, inputs: FloatArray, bound: float) -> Agreement:
     """On which inputs a bound proves that ticket and target predict the same class."""
-    return agreement(found.pairs, inputs, bound, construction.output_scale_exponent)
+    return agreement(found.graph, inputs, bound, found.scale)
 
 
 def equal_predictions(found: Derivation, inputs: FloatArray) -> int:
     """Inputs on which the float64 outputs of target and ticket have the same argmax: measured, not proved."""
-    target = ticket = inputs
-    for pair in found.pairs:
-        if pair.biased:
-            one = np.ones((len(inputs), 1))
-            target, ticket = np.hstack((target, one)), np.hstack((ticket, one))
-        target = target @ pair.weight.T
-        above = np.maximum(ticket, 0.0) @ pair.positive.T
-        ticket = above if pair.negative is None else above + np.maximum(-ticket, 0.0) @ pair.negative.T
-        if pair.relu:
-            target, ticket = np.maximum(target, 0.0), np.maximum(ticket, 0.0)
+    target, ticket = forward(found.graph, inputs)
     return int((target.argmax(axis=1) == ticket.argmax(axis=1)).sum())
 
 
-def entry_errors(pair: LayerPair) -> FloatArray:
+def entry_errors(
+    weight: FloatArray, positive: FloatArray, negative: FloatArray | None, biased: bool
+) -> FloatArray:
     """|P - W| and, where it exists, |N + W|, entry by entry, rounded outward."""
-    errors = [np.abs(pair.positive - pair.weight)]
-    if pair.negative is not None:
-        part = np.abs(pair.negative + pair.weight)
-        if pair.biased:
+    errors = [np.abs(positive - weight)]
+    if negative is not None:
+        part = np.abs(negative + weight)
+        if biased:
             part[:, -1] = 0.0  # the constant is never negative
         errors.append(part)
     stacked = np.stack(errors)

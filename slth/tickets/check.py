@@ -17,10 +17,19 @@ import numpy as np
 from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import InvalidInput, SlthError, TicketDamaged
 from slth.networks.network import Network
+from slth.networks.slots import linear_nodes, slots
 from slth.tickets.attack import exact_error
-from slth.tickets.certificate import Derivation, agreed, claimed, derive, equal_predictions
+from slth.tickets.certificate import (
+    Derivation,
+    agreed,
+    claimed,
+    derive,
+    equal_predictions,
+    signed_layers,
+    target_graph,
+)
 from slth.tickets.layer import Assembled, TicketLayer
-from slth.tickets.scaling import scaled_weights
+from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
 
 # A claim may exceed what is derived here by this much (another machine's rounding), never fall below it.
@@ -116,9 +125,7 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
         return problems, None
     construction = contents.construction
     found = derive(contents.source, contents.target, construction)
-    weights = scaled_weights(
-        contents.target.dense_chain(), [layer.scale_exponent for layer in construction.layers]
-    )
+    weights = scaled_slots(contents.target, construction.exponents)
     for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
         first = contents.source.matched(index)
         problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
@@ -128,31 +135,37 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
 
 
 def _shape_problems(contents: Contents) -> list[str]:
+    """Whether target, source, masks and stored network fit each other."""
     problems = []
-    construction = contents.construction
-    chain = contents.target.dense_chain()
-    if construction.domain.size != chain[0].weight.shape[1]:
-        return [
-            f"the domain has {construction.domain.size} coordinates, "
-            f"the target {chain[0].weight.shape[1]} inputs"
-        ]
+    construction, target = contents.construction, contents.target
+    nodes = linear_nodes(target)
+    if construction.domain.size != target.input_size:
+        return [f"the domain has {construction.domain.size} coordinates, the target {target.input_size} inputs"]
+    if len(nodes) != len(construction.layers):
+        return [f"the target has {len(nodes)} linear nodes, the ticket {len(construction.layers)} layers"]
     if construction.arrangement not in ("sign-matched", "paper"):
         problems.append(f"unknown arrangement {construction.arrangement!r}")
     if construction.budget not in ("frobenius", "theorem"):
         problems.append(f"unknown budget counting {construction.budget!r}")
-    for index, (layer, dense) in enumerate(zip(construction.layers, chain, strict=True)):
-        shape = (layer.outputs, layer.inputs)
-        if (dense.weight.shape[0], dense.weight.shape[1] + layer.biased) != shape:
+    for index, (layer, node) in enumerate(zip(construction.layers, nodes, strict=True)):
+        shape, widths, own = (layer.outputs, layer.inputs), slots(node), contents.source.layers[index]
+        if layer.name != node.name or layer.biased != (node.bias is not None):
+            problems.append(f"layer {layer.name!r} is not the target's node {node.name!r}")
+        if (widths.rows, widths.inputs) != shape:
             problems.append(f"layer {layer.name!r}: target and masks differ in shape")
-        if contents.positive[index].shape != shape:
-            problems.append(f"layer {layer.name!r}: stored network and masks differ in shape")
-        negative = contents.negative[index]
-        if negative is not None and negative.shape != shape:
-            problems.append(f"layer {layer.name!r}: stored negative half and masks differ in shape")
-        if layer.signed != (index == 0 and not construction.domain.nonnegative):
-            problems.append(f"layer {layer.name!r}: `signed` does not follow from the domain")
-        if layer.relu != (index + 1 < len(chain)):
-            problems.append(f"layer {layer.name!r}: `relu` does not follow from the target")
+        if (own.outputs, own.constant_outputs) != (widths.outputs, widths.constant_outputs):
+            problems.append(f"layer {layer.name!r}: target and source differ in shape")
+        for half in (contents.positive[index], contents.negative[index]):
+            if half is not None and half.shape != shape:
+                problems.append(f"layer {layer.name!r}: stored network and masks differ in shape")
+    if problems:
+        return problems
+    graph = target_graph(target, scaled_slots(target, construction.exponents))
+    for layer, signed in zip(
+        construction.layers, signed_layers(graph, target, construction.domain), strict=True
+    ):
+        if layer.signed != signed:
+            problems.append(f"layer {layer.name!r}: `signed` does not follow from target and domain")
     return problems
 
 
@@ -286,7 +299,7 @@ def _claim_problems(contents: Contents, found: Derivation) -> list[str]:
     ):
         problems.append("certificate: `worst_input` does not lie in the domain")
     else:
-        lower = exact_error(found.pairs, stated.worst_input, construction.output_scale_exponent)
+        lower = exact_error(found.graph, stated.worst_input, found.scale)
         if lower != stated.lower_estimate:
             problems.append(
                 f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}"
@@ -303,7 +316,7 @@ def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
     if not np.isfinite(inputs).all() or not np.all(contents.construction.domain.contains(inputs)):
         return ["inputs.npz: some input lies outside the domain"]
     problems = []
-    proved = agreed(found, contents.construction, inputs, stated.bound).count
+    proved = agreed(found, inputs, stated.bound).count
     for name, said, derived in (
         ("inputs_checked", stated.inputs_checked, len(inputs)),
         ("predictions_proved", stated.predictions_proved, proved),
@@ -315,19 +328,17 @@ def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
 
 
 def _same_function(given: Network, stored: Network) -> bool:
-    """Whether two chains have the same weights and biases, whatever their nodes are called."""
-    try:
-        left, right = given.dense_chain(), stored.dense_chain()
-    except InvalidInput:
-        return False
-    if len(left) != len(right):
-        return False
-    for one, other in zip(left, right, strict=True):
-        if not np.array_equal(one.weight, other.weight) or (one.bias is None) != (other.bias is None):
-            return False
-        if one.bias is not None and other.bias is not None and not np.array_equal(one.bias, other.bias):
-            return False
-    return True
+    """Whether two networks are the same graph with the same arrays, whatever their nodes are called."""
+    return _unnamed(given) == _unnamed(stored)
+
+
+def _unnamed(network: Network) -> Network:
+    """The network with its nodes named by their place."""
+    structure, arrays = Network(network.order, network.output).to_spec()
+    new = {node.name: str(place) for place, node in enumerate(network.order)}
+    for record in structure["nodes"]:
+        record["name"], record["parents"] = new[record["name"]], [new[name] for name in record["parents"]]
+    return Network.from_spec({**structure, "output": new[network.output]}, arrays)
 
 
 def _first(bad: BoolArray) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """One layer of a ticket: which edges of two random sub-layers are kept, and what they compute together.
 
-A target layer with D inputs (the constant that carries the bias included) and d' outputs is replaced by
-D * N hidden neurons, N copies per input. Neuron (j, c) keeps at most its edge from input j, of weight
-a_jc, and edges of weight b_ijc to outputs i. Because relu(a x) = |a| max(sign(a) x, 0), the pruned pair of
-sub-layers computes, for output i and input j,
+A target layer with D input features (the constant that carries the bias included) is replaced by D * N hidden
+copies, N per feature. Copy (j, c) keeps at most its edge from feature j, of weight a_jc times the identity, and
+edges of weight b_ijc, one for each weight i that multiplies feature j: an output of a dense layer, an output
+feature and a map of the basis in general (the rows of `slth.networks.slots`). Because
+relu(a x) = |a| max(sign(a) x, 0), the pruned pair of sub-layers computes the weights
 
-    P_ij max(x_j, 0) + N_ij max(-x_j, 0),   P_ij = sum of |a_jc| b_ijc over kept c with a_jc > 0,
-                                            N_ij = sum of |a_jc| b_ijc over kept c with a_jc < 0.
+    P_ij on max(x_j, 0) and N_ij on max(-x_j, 0),   P_ij = sum of |a_jc| b_ijc over kept c with a_jc > 0,
+                                                    N_ij = sum of |a_jc| b_ijc over kept c with a_jc < 0.
 
 Numerators are integers at scale 2^-23 for weights and 2^-46 for their products, so P and N are exact.
 """
@@ -37,15 +38,13 @@ class TicketLayer:
     name : str
         Name of the target's linear node.
     outputs, inputs, copies : int
-        d', D and N.
+        Rows and columns of the target's slot matrix, d' and D, and N.
     biased : bool
         The last input is the constant 1 that carries the bias.
     signed : bool
         The inputs may be negative, so the negative half N exists (never for the constant).
-    relu : bool
-        The target applies ReLU after this layer.
     scale_exponent : int
-        e: this layer's target weights were divided by 2^e, its bias by the product of all scales so far.
+        e: this layer's target weights were divided by 2^e, its bias by all scales so far.
     k : int
         Subset size per weight and half; weights that are exactly zero have the empty subset.
     tolerance : float
@@ -60,7 +59,6 @@ class TicketLayer:
     copies: int
     biased: bool
     signed: bool
-    relu: bool
     scale_exponent: int
     k: int
     tolerance: float

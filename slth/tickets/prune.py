@@ -16,16 +16,17 @@ from slth._typing import BoolArray, FloatArray, IntArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
 from slth.errors import InvalidInput, WeightsUnreachable
 from slth.networks.domain import Domain
-from slth.networks.network import DenseLayer, Network
-from slth.networks.source import Source, SourceLayer
+from slth.networks.network import Network
+from slth.networks.slots import linear_nodes, slots
+from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import ARRANGEMENTS, HalfSample, halves
 from slth.tickets.bounds import tolerances_for
-from slth.tickets.certificate import issue
+from slth.tickets.certificate import issue, signed_layers, target_graph
 from slth.tickets.layer import PRODUCT_SCALE, TicketLayer, input_blocks, pack
 from slth.tickets.record import Construction
-from slth.tickets.scaling import scale_exponents, scaled_weights
+from slth.tickets.scaling import carried_exponents, scale_exponents, scaled_slots
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 from slth.tickets.ticket import Ticket
 
@@ -66,14 +67,16 @@ def prune(
 ) -> Ticket:
     r"""Find a ticket: a subnetwork of a random source that is within eps of `target` on all of `domain`.
 
-    Two random layers stand for each target layer ([natale2024], Theorem 3). Every weight, and every bias
-    through a constant input, becomes a random fixed-size subset sum with exactly k terms per half; weights
-    that are exactly zero keep none. The certificate bounds :math:`\sup_x \|g(x) - f(x)\|_2`.
+    Two random layers stand for each linear node ([natale2024], Theorems 3 and 4): copies of its input
+    features, then random coefficients in the node's own basis, so that every mask leaves a ticket as
+    equivariant as its target. Every coefficient, and every bias through a constant input, becomes a random
+    fixed-size subset sum with exactly k terms per half; those that are exactly zero keep none. Sums, pools and
+    identity paths stay as they are. The certificate bounds :math:`\sup_x \|g(x) - f(x)\|_2`.
 
     Parameters
     ----------
     target : Network
-        A chain of linear layers with ReLU between them.
+        Linear nodes (dense, convolutions, equivariant: coefficients times a basis), ReLU, sums, pools.
     source : Source, optional
         The random network to prune, fixed beforehand. Default: drawn from `seed` with `copies` copies.
     domain : Domain
@@ -122,24 +125,25 @@ def prune(
     as_choice(arrangement, "arrangement", ARRANGEMENTS)
     as_choice(search, "search", SEARCHES)
     as_choice(budget, "budget", BUDGETS)
-    chain = target.dense_chain()
-    if domain.size != chain[0].weight.shape[1]:
+    nodes = linear_nodes(target)
+    if domain.size != target.input_size:
         raise InvalidInput(
-            f"`domain` must have the target's {chain[0].weight.shape[1]} inputs; got {domain.size} coordinates."
+            f"`domain` must have the target's {target.input_size} inputs; got {domain.size} coordinates."
         )
     data = None if inputs is None else _data(inputs, domain)
-    exponents = scale_exponents(chain)
-    weights = scaled_weights(chain, exponents)
-    biased = [layer.bias is not None for layer in chain]
-    signed = [not domain.nonnegative] + [False] * (len(chain) - 1)
+    exponents = scale_exponents(target)
+    weights = scaled_slots(target, exponents)
+    graph = target_graph(target, weights)
+    signed = signed_layers(graph, target, domain)
     # A claim is rounded up (certificate.CLAIM_SLACK): leave room for it, so that it still stays within eps.
-    aim = float(np.ldexp(eps * (1.0 - 2.0**-24), -sum(exponents)))
-    tolerances = tolerances_for(weights, biased, domain, aim, counting=budget)
+    scale = carried_exponents(target, exponents)[target.output]
+    aim = float(np.ldexp(eps * (1.0 - 2.0**-24), -scale))
+    tolerances = tolerances_for(graph, domain, aim, counting=budget)
 
-    per_layer_k = _per_layer(k, "k", len(chain))
-    per_layer_copies = _per_layer(copies, "copies", len(chain))
+    per_layer_k = _per_layer(k, "k", len(nodes))
+    per_layer_copies = _per_layer(copies, "copies", len(nodes))
     if source is not None:
-        _fits(source, chain)
+        _fits(source, target)
         if copies is not None:
             raise InvalidInput(
                 "`copies` must be None when a source is given: the source fixes it. Leave it out."
@@ -156,7 +160,7 @@ def prune(
                 arrangement=arrangement,
                 subset_density=subset_density,
                 k=own_k,
-                failure=FAILURE / len(chain),
+                failure=FAILURE / len(nodes),
             )
             own_k, own_copies = size.k, size.copies
         if own_k is None:
@@ -164,24 +168,20 @@ def prune(
             own_k = subset_size(own_copies // divided, arrangement, subset_density)
         sizes.append((own_k, own_copies))
     if source is None:
-        drawn = tuple(
-            SourceLayer(inputs=weight.shape[1], copies=size[1], outputs=weight.shape[0])
-            for weight, size in zip(weights, sizes, strict=True)
-        )
-        source = Source(seed=seed, layers=drawn)
+        source = Source.for_network(target, [size[1] for size in sizes], seed=seed)
 
     failures: list[Unreached] = []
     layers = []
-    for index, layer in enumerate(chain):
+    for index, node in enumerate(nodes):
         edges = _solve_layer(
             source,
             index,
-            layer.name,
+            node.name,
             weights[index],
             k=sizes[index][0],
             tolerance=tolerances[index],
             signed=signed[index],
-            biased=biased[index],
+            biased=node.bias is not None,
             arrangement=arrangement,
             search=search,
             threads=threads,
@@ -190,13 +190,12 @@ def prune(
         )
         layers.append(
             TicketLayer(
-                name=layer.name,
+                name=node.name,
                 outputs=weights[index].shape[0],
                 inputs=weights[index].shape[1],
                 copies=source.layers[index].copies,
-                biased=biased[index],
+                biased=node.bias is not None,
                 signed=signed[index],
-                relu=index + 1 < len(chain),
                 scale_exponent=exponents[index],
                 k=sizes[index][0],
                 tolerance=float(tolerances[index]),
@@ -344,18 +343,22 @@ def _per_layer(value: int | Sequence[int] | None, name: str, count: int) -> list
     return [as_integer(value, name, low=1, high=1 << 20)] * count
 
 
-def _fits(source: Source, chain: Sequence[DenseLayer]) -> None:
-    if len(source.layers) != len(chain):
+def _fits(source: Source, target: Network) -> None:
+    nodes = linear_nodes(target)
+    if len(source.layers) != len(nodes):
         raise InvalidInput(
-            f"`source` must have one pair of layers per target layer ({len(chain)}); got {len(source.layers)}."
+            f"`source` must have one pair of layers per target layer ({len(nodes)}); got {len(source.layers)}."
         )
-    for own, layer in zip(source.layers, chain, strict=True):
-        outputs, inputs = layer.weight.shape
-        inputs += layer.bias is not None
-        if (own.inputs, own.outputs) != (inputs, outputs):
+    for own, node in zip(source.layers, nodes, strict=True):
+        wanted = slots(node)
+        if (own.inputs, own.outputs, own.constant_outputs) != (
+            wanted.inputs,
+            wanted.outputs,
+            wanted.constant_outputs,
+        ):
             raise InvalidInput(
-                f"`source` must match layer {layer.name!r}: {inputs} inputs (the bias's constant included) "
-                f"and {outputs} outputs; got {own.inputs} and {own.outputs}."
+                f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant included) "
+                f"and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."
             )
 
 

@@ -25,7 +25,6 @@ _LAYER_KEYS = {
     "copies": int,
     "biased": bool,
     "signed": bool,
-    "relu": bool,
     "scale_exponent": int,
     "k": int,
     "tolerance": float,
@@ -44,9 +43,9 @@ class Construction:
     layers: tuple[TicketLayer, ...]
 
     @property
-    def output_scale_exponent(self) -> int:
-        """The output is multiplied by two to this power, outside the source."""
-        return sum(layer.scale_exponent for layer in self.layers)
+    def exponents(self) -> tuple[int, ...]:
+        """Scale exponent of each layer."""
+        return tuple(layer.scale_exponent for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form without the masks."""

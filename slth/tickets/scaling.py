@@ -1,61 +1,110 @@
-"""Layer scales: powers of two that bring every target weight and bias into [-1, 1].
+"""Layer scales: powers of two that bring the target's weights and biases into [-1, 1].
 
-ReLU is positively homogeneous, so with r_l = 2^e_l the layer h -> relu(W h + b) may be replaced by
-h -> relu((W / r_l) h + b / (r_1 ... r_l)), which computes the original divided by r_1 ... r_l. One scalar,
-2^(e_1 + ... + e_L), restores the output; it stands in the ticket, outside the source. Powers of two make
-the scaled target exact.
+ReLU, pools and sums are positively homogeneous, so every node's value may be carried divided by a power of
+two of its own. A linear node whose input is divided by 2^s and whose output by 2^(s + e) has the weights
+W / 2^e and the bias b / 2^(s + e). One scalar, 2^(the output node's exponent), restores the output; it stands
+in the ticket, outside the source. Powers of two make the scaled target exact.
+
+The terms of a sum must be divided alike: the last linear node of each shorter branch takes the difference.
+Where a branch has none (an identity path), the others are brought to it, and their weights may then exceed 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from slth._typing import FloatArray
 from slth.errors import InvalidInput
-from slth.networks.network import DenseLayer
+from slth.networks.layers import Add, Linear
+from slth.networks.network import Network
+from slth.networks.slots import from_slots, linear_nodes, to_slots
 
 
-def scale_exponents(layers: Sequence[DenseLayer]) -> tuple[int, ...]:
-    """Smallest e_l with max(|W_l| / 2^e_l, |b_l| / 2^(e_1+...+e_l)) <= 1; 0 for a layer of zeros."""
-    exponents: list[int] = []
-    total = 0
-    for layer in layers:
-        largest = _exponent(layer.weight)
-        if layer.bias is not None:
-            bias = _exponent(layer.bias)
-            if bias is not None:
-                largest = bias - total if largest is None else max(largest, bias - total)
-        exponents.append(largest or 0)
-        total += exponents[-1]
-    return tuple(exponents)
+def scale_exponents(network: Network) -> tuple[int, ...]:
+    """e of each linear node, in topological order; the smallest that serve, 0 for a layer of zeros.
 
-
-def scaled_weights(layers: Sequence[DenseLayer], exponents: Sequence[int]) -> tuple[FloatArray, ...]:
-    """[W / r_l, b / (r_1 ... r_l)] of each layer, (d', D), exact.
-
-    Raises InvalidInput, naming the layer, when a weight is so small that scaling would lose digits.
+    Raises InvalidInput, naming the node, when the terms of a sum cannot be brought to one scale.
     """
-    scaled = []
-    total = 0
-    for layer, exponent in zip(layers, exponents, strict=True):
-        total += exponent
-        parts = [(layer.weight, exponent)]
-        if layer.bias is not None:
-            parts.append((layer.bias[:, None], total))
-        columns = []
-        for values, shift in parts:
-            column = np.ldexp(values, -shift)
-            if not np.array_equal(np.ldexp(column, shift), values):
+    own: dict[str, int] = {}
+    carried: dict[str, int] = {}
+    readers = _readers(network)
+    for node in network.order:
+        if isinstance(node, Linear):
+            before = carried[node.input]
+            own[node.name] = _least_exponent(node, before)
+            carried[node.name] = before + own[node.name]
+        elif isinstance(node, Add):
+            branches = [_adjustable(network, name, readers) for name in node.inputs]
+            fixed = {carried[name] for name, last in zip(node.inputs, branches, strict=True) if last is None}
+            if len(fixed) > 1:
                 raise InvalidInput(
-                    f"`target`: layer {layer.name!r} mixes magnitudes too different to scale by 2^{-shift} "
-                    "exactly. Round its tiny weights to zero."
+                    f"`target`: the paths into node {node.name!r} that end in no linear node of their own come "
+                    f"at different scales, 2^{min(fixed)} and 2^{max(fixed)}. Rescale the layers before it."
                 )
-            columns.append(column)
-        scaled.append(np.ascontiguousarray(np.concatenate(columns, axis=1)))
+            common = fixed.pop() if fixed else max(carried[name] for name in node.inputs)
+            for name, last in zip(node.inputs, branches, strict=True):
+                if last is not None:
+                    own[last] += common - carried[name]
+            carried[node.name] = common
+        else:
+            carried[node.name] = carried[node.parents[0]] if node.parents else 0
+    return tuple(own[node.name] for node in linear_nodes(network))
+
+
+def carried_exponents(network: Network, exponents: Sequence[int]) -> dict[str, int]:
+    """Power of two that each node's value is divided by. Raises InvalidInput when the terms of a sum differ."""
+    own = {node.name: e for node, e in zip(linear_nodes(network), exponents, strict=True)}
+    carried: dict[str, int] = {}
+    for node in network.order:
+        before = {carried[name] for name in node.parents} or {0}
+        if len(before) > 1:
+            raise InvalidInput(f"the terms of node {node.name!r} come at different scales.")
+        carried[node.name] = before.pop() + own.get(node.name, 0)
+    return carried
+
+
+def scaled_slots(network: Network, exponents: Sequence[int]) -> tuple[FloatArray, ...]:
+    """The scaled weights of each linear node as its slot matrix (rows, inputs), exact.
+
+    Raises InvalidInput, naming the node, when a weight is so small that scaling would lose digits.
+    """
+    carried = carried_exponents(network, exponents)
+    scaled = []
+    for node, exponent in zip(linear_nodes(network), exponents, strict=True):
+        matrix = to_slots(node)
+        shifts = _shifts(node, exponent, carried)
+        divided = np.ldexp(matrix, -shifts)
+        if not np.array_equal(np.ldexp(divided, shifts), matrix):
+            raise InvalidInput(
+                f"`target`: layer {node.name!r} mixes magnitudes too different to scale by 2^{-exponent} "
+                "exactly. Round its tiny weights to zero."
+            )
+        scaled.append(divided)
     return tuple(scaled)
+
+
+def restored(node: Linear, matrix: FloatArray, exponent: int, carried: Mapping[str, int]) -> Linear:
+    """`node` with the weights of a scaled slot matrix, in the target's own units."""
+    return from_slots(node, np.ldexp(matrix, _shifts(node, exponent, carried)))
+
+
+def _shifts(
+    node: Linear, exponent: int, carried: Mapping[str, int]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Exponent that each column of the node's slot matrix is divided by."""
+    shifts = np.full(node.input_features, exponent, dtype=np.int64)
+    return shifts if node.bias is None else np.append(shifts, carried[node.name])
+
+
+def _least_exponent(node: Linear, before: int) -> int:
+    """Smallest e with max(|W| / 2^e, |b| / 2^(before + e)) <= 1; 0 for zeros."""
+    weight = _exponent(node.coefficients)
+    bias = None if node.bias is None else _exponent(node.bias)
+    wanted = [e for e in (weight, None if bias is None else bias - before) if e is not None]
+    return max(wanted, default=0)
 
 
 def _exponent(values: FloatArray) -> int | None:
@@ -65,3 +114,26 @@ def _exponent(values: FloatArray) -> int | None:
         return None
     mantissa, exponent = math.frexp(largest)
     return exponent - 1 if mantissa == 0.5 else exponent
+
+
+def _readers(network: Network) -> dict[str, int]:
+    """How many nodes read each node (the network's output counts as a reader)."""
+    counts = dict.fromkeys((node.name for node in network.order), 0)
+    counts[network.output] += 1
+    for node in network.order:
+        for name in node.parents:
+            counts[name] += 1
+    return counts
+
+
+def _adjustable(network: Network, name: str, readers: Mapping[str, int]) -> str | None:
+    """The linear node from which alone the value of `name` comes, if nothing else reads it on the way."""
+    by_name = {node.name: node for node in network.order}
+    node = by_name[name]
+    while readers[node.name] == 1:
+        if isinstance(node, Linear):
+            return node.name
+        if len(node.parents) != 1:
+            return None
+        node = by_name[node.parents[0]]
+    return None

@@ -2,7 +2,8 @@
 
     manifest.json      names, sizes and sha256 sums of all other files
     source.json        the source as a specification: seed, law, widths
-    target.npz         the target network: weight_1, bias_1, weight_2, ...
+    target.json        the target network: its nodes and how they are joined
+    target.npz         the arrays of its nodes, "<place>.<name>"
     masks.npz          edges_1, edges_2, ...: kept edges of each second sub-layer, uint8 (d', D, ceil(N / 8)),
                        little-endian bits along the copies; the first sub-layer keeps the edge from input j
                        to neuron (j, c) where some edge out of that neuron is kept
@@ -33,7 +34,7 @@ import numpy as np
 
 from slth._typing import FloatArray
 from slth.errors import InvalidInput, OutputExists, SlthError, TicketDamaged
-from slth.networks.network import Network, dense_network
+from slth.networks.network import Network
 from slth.networks.npz import load_npz, save_npz
 from slth.networks.source import Source
 from slth.tickets.record import FORMAT, Certificate, Construction, expect
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from slth.tickets.ticket import Ticket
 
 MANIFEST_FORMAT = "slth-ticket/1"
-REQUIRED = ("source.json", "target.npz", "masks.npz", "network.npz", "certificate.json")
+REQUIRED = ("source.json", "target.json", "target.npz", "masks.npz", "network.npz", "certificate.json")
 OPTIONAL = ("inputs.npz", "report.html")
 _MOST_JSON = 1 << 26
 _MOST_ARRAYS = 1 << 33
@@ -65,12 +66,9 @@ def save_ticket(ticket: Ticket, path: Path, page: str | None) -> None:
     """Write into a temporary sibling folder, then rename: `path` is whole or does not exist."""
     with new_folder(path) as folder:
         _write_json(folder / "source.json", ticket.source.to_json())
-        weights: dict[str, Any] = {}
-        for index, dense in enumerate(ticket.target.dense_chain(), start=1):
-            weights[f"weight_{index}"] = dense.weight
-            if dense.bias is not None:
-                weights[f"bias_{index}"] = dense.bias
-        save_npz(folder / "target.npz", weights)
+        structure, arrays = ticket.target.to_spec()
+        _write_json(folder / "target.json", structure)
+        save_npz(folder / "target.npz", arrays)
         save_npz(
             folder / "masks.npz", {f"edges_{i}": layer.packed for i, layer in enumerate(ticket.layers, start=1)}
         )
@@ -151,7 +149,7 @@ def read_contents(path: Path) -> Contents:
 
 def _parse(path: Path, present: frozenset[str]) -> Contents:
     source = Source.from_json(_read_json(path / "source.json"))
-    weights = _arrays(path / "target.npz")
+    target = Network.from_spec(_read_json(path / "target.json"), _arrays(path / "target.npz"))
     masks = _arrays(path / "masks.npz")
     values = _arrays(path / "network.npz")
     record = _read_json(path / "certificate.json")
@@ -162,20 +160,14 @@ def _parse(path: Path, present: frozenset[str]) -> Contents:
     packed = _numbered(masks, "edges", count, np.uint8, 3)
     construction = Construction.from_json(record["construction"], packed)
     for own, layer in zip(source.layers, construction.layers, strict=True):
-        if (own.inputs, own.copies, own.outputs) != (layer.inputs, layer.copies, layer.outputs):
+        if (own.inputs, own.copies, own.ends) != (layer.inputs, layer.copies, layer.outputs):
             raise InvalidInput(
                 f"layer {layer.name!r}: source.json and certificate.json give it different sizes."
             )
-    biased = [layer.biased for layer in construction.layers]
     signed = [layer.signed for layer in construction.layers]
-    target = dense_network(
-        _numbered(weights, "weight", count, np.float64, 2),
-        _numbered(weights, "bias", count, np.float64, 1, biased),
-        names=[layer.name for layer in construction.layers],
-    )
     positive = _numbered(values, "positive", count, np.float64, 2)
     negative = _numbered(values, "negative", count, np.float64, 2, signed)
-    for name, rest in (("target", weights), ("masks", masks), ("network", values)):
+    for name, rest in (("masks", masks), ("network", values)):
         if rest:
             raise InvalidInput(f"{name}.npz: unknown array {sorted(rest)[0]!r}.")
     inputs = None

@@ -10,11 +10,14 @@ import numpy as np
 
 from slth._typing import BoolArray, FloatArray
 from slth.errors import InvalidInput
-from slth.networks.layers import Input, Linear, Node, ReLU
+from slth.networks.basis import DenseBasis
+from slth.networks.layers import Add, Linear, Node, ReLU
 from slth.networks.network import Network
+from slth.networks.slots import linear_nodes, to_slots
 from slth.networks.source import Source
 from slth.tickets.layer import Assembled, TicketLayer, assemble
 from slth.tickets.record import Certificate, Construction
+from slth.tickets.scaling import carried_exponents, restored
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -78,8 +81,8 @@ class Ticket:
     def dead_edges(self) -> int:
         """Chosen edges that carry nothing (wrong-sign first weight), pruned; zero when sign-matched."""
         chosen = 0
-        for layer, pair in zip(self.layers, self.target.dense_chain(), strict=True):
-            weight = pair.weight if pair.bias is None else np.hstack((pair.weight, pair.bias[:, None]))
+        for layer, node in zip(self.layers, linear_nodes(self.target), strict=True):
+            weight = to_slots(node)
             halves = np.full(weight.shape, 2 if layer.signed else 1)
             if layer.biased:
                 halves[:, -1] = 1
@@ -93,25 +96,31 @@ class Ticket:
     def network(self) -> Network:
         """The function that the ticket computes, as a network in the target's own units, exact.
 
-        A layer whose inputs may be negative is written as x -> [max(x, 0), max(-x, 0)] before its matrix.
+        It is the target's graph with other coefficients. A node whose inputs may be negative becomes the sum
+        of two, one on max(x, 0) and one on max(-x, 0).
         """
-        nodes: list[Node] = [Input("input", self.construction.domain.size)]
-        total = 0
-        for index, layer in enumerate(self.layers):
+        exponents = self.construction.exponents
+        carried = carried_exponents(self.target, exponents)
+        place = {node.name: index for index, node in enumerate(linear_nodes(self.target))}
+        nodes: list[Node] = []
+        for node in self.target.order:
+            if not isinstance(node, Linear):
+                nodes.append(node)
+                continue
+            index = place[node.name]
             own = self.assembled(index)
-            total += layer.scale_exponent
-            width = layer.inputs - layer.biased
-            matrix = np.ldexp(own.positive[:, :width], layer.scale_exponent)
-            if layer.signed:
-                eye = np.eye(width)
-                nodes.append(_dense(f"{layer.name}.split", nodes[-1].name, np.vstack((eye, -eye)), None))
-                nodes.append(ReLU(f"{layer.name}.halves", nodes[-1].name))
-                matrix = np.hstack((matrix, np.ldexp(own.negative[:, :width], layer.scale_exponent)))
-            bias = np.ldexp(own.positive[:, -1], total) if layer.biased else None
-            nodes.append(_dense(layer.name, nodes[-1].name, matrix, bias))
-            if layer.relu:
-                nodes.append(ReLU(f"{layer.name}.relu", nodes[-1].name))
-        return Network(tuple(nodes), nodes[-1].name)
+            positive = restored(node, own.positive, exponents[index], carried)
+            if not self.layers[index].signed:
+                nodes.append(positive)
+                continue
+            negative = restored(node, own.negative, exponents[index], carried)
+            nodes += _halves(node, positive, negative)
+        return Network(tuple(nodes), self.target.output)
+
+    @property
+    def output_scale_exponent(self) -> int:
+        """The output is multiplied by two to this power, outside the source."""
+        return carried_exponents(self.target, self.construction.exponents)[self.target.output]
 
     @property
     def mask_names(self) -> tuple[str, ...]:
@@ -122,7 +131,8 @@ class Ticket:
         """Pruning mask of one sub-layer, True = kept.
 
         name : "<layer>.first", shape (D * N, D), or "<layer>.second", shape (d', D * N); hidden neuron
-        (j, c) is row or column j * N + c. Raises InvalidInput for another name.
+        (copy of a feature) (j, c) is row or column j * N + c, rows are those of `slth.networks.slots`.
+        Raises InvalidInput for another name.
         """
         layer, part = self._find(name)
         if part == "second":
@@ -191,7 +201,7 @@ class Ticket:
             "eps": self.construction.eps,
             "seed": self.source.seed,
             "law": self.source.law,
-            "output_scale_exponent": self.construction.output_scale_exponent,
+            "output_scale_exponent": self.output_scale_exponent,
             "layers": layers,
             "certificate": certificate,
         }
@@ -216,5 +226,17 @@ class Ticket:
         return load_ticket(Path(path))
 
 
-def _dense(name: str, source: str, matrix: FloatArray, bias: FloatArray | None) -> Linear:
-    return Linear(name, source, coefficients=matrix[:, :, None], basis=np.ones((1, 1, 1)), bias=bias)
+def _halves(node: Linear, positive: Linear, negative: Linear) -> list[Node]:
+    """Nodes that compute `positive` on max(x, 0) plus `negative` on max(-x, 0) under the name of `node`."""
+    features, size = node.input_features, node.basis.inputs
+    mirror = DenseBasis(np.eye(size)[None]) if size > 1 else DenseBasis(np.ones((1, 1, 1)))
+    plus, minus = f"{node.name}.plus", f"{node.name}.minus"
+    flipped = Linear(f"{node.name}.flipped", node.input, -np.eye(features)[:, :, None], mirror)
+    return [
+        ReLU(plus, node.input),
+        flipped,
+        ReLU(minus, flipped.name),
+        Linear(f"{node.name}.positive", plus, positive.coefficients, node.basis, positive.bias, node.groups),
+        Linear(f"{node.name}.negative", minus, negative.coefficients, node.basis, None, node.groups),
+        Add(node.name, (f"{node.name}.positive", f"{node.name}.negative")),
+    ]
