@@ -21,7 +21,7 @@ from slth.networks.source import Source, SourceLayer
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import ARRANGEMENTS, HalfSample, halves
-from slth.tickets.bounds import tolerances_for
+from slth.tickets.bounds import LayerPair, tolerances_for
 from slth.tickets.certificate import issue
 from slth.tickets.layer import PRODUCT_SCALE, TicketLayer, input_blocks, pack
 from slth.tickets.record import Construction
@@ -134,7 +134,11 @@ def prune(
     signed = [not domain.nonnegative] + [False] * (len(chain) - 1)
     # A claim is rounded up (certificate.CLAIM_SLACK): leave room for it, so that it still stays within eps.
     aim = float(np.ldexp(eps * (1.0 - 2.0**-24), -sum(exponents)))
-    tolerances = tolerances_for(weights, biased, domain, aim, counting=budget)
+    pairs = [
+        LayerPair(weight, weight, -weight, has_bias, index + 1 < len(chain))
+        for index, (weight, has_bias) in enumerate(zip(weights, biased, strict=True))
+    ]
+    tolerances = tolerances_for(pairs, domain, aim, counting=budget)
 
     per_layer_k = _per_layer(k, "k", len(chain))
     per_layer_copies = _per_layer(copies, "copies", len(chain))
