@@ -48,8 +48,7 @@ def conditional_bound(n: int, k: int, eps: float, z: float, law: Law, *, limit: 
     -------
     float
         In [0, 1]; without `limit` a theorem for every eps, up to the accuracy of its integrals (relative 1e-5
-        for n > 12, 2e-4 below,
-        checked against finer rules, not enclosed).
+        for n > 12, 2e-4 below; checked against finer rules, not enclosed).
 
     Raises
     ------
