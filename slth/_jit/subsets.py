@@ -226,10 +226,10 @@ def pool_block(
 ) -> None:
     """Look for a gap <= enough among subsets of `anchors` items taken greedily and a few of a pool of m.
 
-    The plan belongs to the pool; m is its number of items. Turn t takes the m items after the first t * m // 2
-    + t (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central
-    for the pool, and searches the pool completely. gaps[b] = -1 and an empty mask where all turns failed: not
-    a proof.
+    The plan belongs to the pool; m is its number of items. Turn t takes the m items from number t (m // 2 + 1)
+    on (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central
+    for the pool, and searches the pool completely. gaps[b] = FAILED and an empty mask where all turns failed,
+    which proves nothing.
     scratch : (3 n,) int64.
     """
     n = items.shape[1]
@@ -239,7 +239,7 @@ def pool_block(
     comb = scratch[2 * n :]
     for place in range(start, stop):
         b = ids[place]
-        gaps[b] = -1
+        gaps[b] = FAILED
         for turn in range(turns):
             middle = 0.0
             for p in range(n):

@@ -55,7 +55,7 @@ def edge_bin(eps: float) -> int:
     """
     j = round(PER_DECADE * math.log10(eps)) if eps > 0 else LOWEST
     if not LOWEST <= j <= HIGHEST or edges()[j - LOWEST] != eps:
-        near = edges()[min(max(j, LOWEST), HIGHEST) - LOWEST]
+        near = edge_of_bin(min(max(j, LOWEST), HIGHEST))
         raise InvalidInput(
             f"`eps` must be an edge of the bins, 10^(j/16); got {eps!r}. The nearest is {near!r}."
         )

@@ -168,7 +168,7 @@ def _orbit_means(blocks: FloatArray, labels: npt.NDArray[np.int64], count: int) 
 def _check_residual(name: str, given: FloatArray, span: FloatArray, tolerance: float) -> None:
     difference = np.abs(given - span)
     worst, scale = float(difference.max()), float(np.abs(given).max())
-    if worst > tolerance * scale:
+    if not worst <= tolerance * scale:  # so that a NaN from overflow is refused too
         place = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
         raise InvalidInput(
             f"`{name}` must lie in the span of the equivariant basis to {tolerance:.3g} of its largest entry "

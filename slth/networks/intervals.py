@@ -72,6 +72,20 @@ class Enclosure:
             down(self.low - entries), up(self.high + entries), self.center, up_scalar(self.radius + norm)
         )
 
+    def plus(self, other: Enclosure) -> Enclosure:
+        """All h + h' with h in this set and h' in the other."""
+        center = self.center + other.center
+        # Sums below the normal range are exact; above it, half a unit in the last place.
+        rounded = np.where((self.center == 0.0) | (other.center == 0.0), 0.0, np.abs(center) * 2.0 * UNIT)
+        radius = up_scalar(up_scalar(self.radius + other.radius) + norm_upper(rounded))
+        low, high = self.low + other.low, self.high + other.high
+        return Enclosure(
+            np.where((self.low == 0.0) | (other.low == 0.0), low, down(low)),
+            np.where((self.high == 0.0) | (other.high == 0.0), high, up(high)),
+            center,
+            radius,
+        ).with_box_ball()
+
     def relu(self) -> Enclosure:
         """All max(h, 0): max is 1-Lipschitz in each coordinate, hence also in l2."""
         return Enclosure(

@@ -132,6 +132,8 @@ class _Reader:
 
     def _own(self, node: Any, name: str) -> None:
         for key in node.input[1:2]:
+            if not isinstance(self._env[key], np.ndarray):
+                continue
             if self._used.setdefault(key, name) != name or self._readers[key] > 1:
                 raise refused("use each layer's weights once", f"{key!r} again: shared weights", name)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slth.networks.windows import Pairs
-from slth.readers.build import Builder, Shape, Value, refused, unsupported
+from slth.readers.build import Builder, Shape, Value, refused
 
 BATCH = object()  # the size of the batch axis, in shapes that a graph computes
 
@@ -24,6 +24,16 @@ class Padded:
     value: Value
     padding: Pairs
     mode: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The first or last entries of a value along one axis; only a Concat that wraps a value around reads it."""
+
+    value: Value | Padded
+    axis: int
+    count: int
+    last: bool
 
 
 @dataclass(frozen=True)
@@ -73,10 +83,11 @@ def what(found: Any) -> str:
         return "a computed value"
     if isinstance(found, np.ndarray):
         return "a constant"
-    return "a padded value" if isinstance(found, Padded) else "nothing of the kind"
+    return "part of a value" if isinstance(found, Padded | Piece) else "nothing of the kind"
 
 
 def _gemm(build: Builder, op: Operator) -> Value:
+    value = op.value()
     if op.attributes.get("transA", 0):
         raise refused("multiply values from the left", "transA", op.name)
     weight = op.required(1) if op.attributes.get("transB", 0) else op.required(1).T
@@ -87,11 +98,12 @@ def _gemm(build: Builder, op: Operator) -> Value:
             bias = bias[0]
         bias = np.broadcast_to(bias, weight.shape[:1]) if bias.size == 1 else bias
         bias = bias if beta == 1.0 else bias.astype(np.float64) * beta
-    return build.dense(op.name, op.value(), weight if alpha == 1.0 else weight.astype(np.float64) * alpha, bias)
+    return build.dense(op.name, value, weight if alpha == 1.0 else weight.astype(np.float64) * alpha, bias)
 
 
 def _matmul(build: Builder, op: Operator) -> Value:
-    return build.dense(op.name, op.value(), op.required(1).T, None)
+    value = op.value()
+    return build.dense(op.name, value, op.required(1).T, None)
 
 
 def _add(build: Builder, op: Operator) -> Value:
@@ -150,7 +162,7 @@ def _padding(op: Operator, value: Value, kernel: Shape, stride: Any, dilation: A
     return tuple(pairs)
 
 
-def _pad(build: Builder, op: Operator) -> Padded:  # noqa: ARG001
+def _pad(build: Builder, op: Operator) -> Value | Padded:  # noqa: ARG001
     value = op.value()
     mode = {"constant": "zeros", "wrap": "circular"}.get(op.attributes.get("mode", "constant"))
     fill = op.constant(2)
@@ -167,7 +179,7 @@ def _pad(build: Builder, op: Operator) -> Padded:  # noqa: ARG001
         pairs[axis % rank] = (pads[place], pads[place + len(axes)])
     if any(pairs[0]) or any(pairs[1]):
         raise refused("pad images along height and width only", f"pads {pads}", op.name)
-    return Padded(value, tuple(pairs[2:]), mode)
+    return Padded(value, tuple(pairs[2:]), mode) if any(map(any, pairs)) else value
 
 
 def _batch_norm(build: Builder, op: Operator) -> Value:
@@ -242,30 +254,76 @@ def _reshape(build: Builder, op: Operator) -> Value:
     return build.reshape(op.name, value, tuple(int(side) for side in whole[1:]))
 
 
+def _constant(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+    for key, found in op.attributes.items():
+        return found if key in ("value", "sparse_value") else np.asarray(found)
+    raise refused("hold a value in each Constant", "none", op.name)
+
+
 def _shape_of(build: Builder, op: Operator) -> Any:  # noqa: ARG001
-    """Shape, and what exporters build from it to reshape: Gather, Unsqueeze, Concat, Slice, Cast."""
+    """What exporters compute from a shape to reshape by it."""
     if op.kind == "Shape":
         return (BATCH, *op.value().shape)
-    if op.kind == "Constant":
-        for key in ("value", "sparse_value"):
-            if key in op.attributes:
-                return op.attributes[key]
-        if op.attributes:
-            return np.asarray(next(iter(op.attributes.values())))
     parts = [part.tolist() if isinstance(part, np.ndarray) else part for part in op.inputs]
-    if any(isinstance(part, Value | Padded) for part in parts):
-        raise unsupported(f"{op.kind} of values", op.name, sorted(OPERATORS))
     if op.kind == "Gather" and isinstance(parts[0], tuple) and isinstance(parts[1], int):
         return parts[0][parts[1]]
-    if op.kind == "Unsqueeze" and not isinstance(parts[0], tuple | list):
+    if op.kind == "Unsqueeze" and (parts[0] is BATCH or isinstance(parts[0], int)):
         return (parts[0],)
-    if op.kind == "Slice" and isinstance(parts[0], tuple) and all(p == [1] for p in parts[4:]):
-        return parts[0][slice(parts[1][0], parts[2][0])]
-    if op.kind == "Concat":
-        return tuple(side for part in parts for side in (part if isinstance(part, tuple | list) else [part]))
-    if op.kind == "Cast":
+    if op.kind == "Cast" and isinstance(op.inputs[0], tuple | np.ndarray):
         return op.inputs[0]
-    raise refused("compute shapes only from the input's", op.kind, op.name)
+    raise refused("compute only shapes this way", f"{op.kind} of {what(op.inputs[0])}", op.name)
+
+
+def _slice(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+    """Part of a shape, or the end of a value that a Concat is to wrap around."""
+    data = op.inputs[0]
+    starts, ends = op.integers(1, "starts") or (), op.integers(2, "ends") or ()
+    axes, steps = op.integers(3, "axes") or (0,), op.integers(4, "steps") or (1,)
+    if len(starts) != 1 or len(ends) != 1 or len(axes) != 1 or steps != (1,):
+        raise refused(
+            "slice along one axis", f"starts {starts}, ends {ends}, axes {axes}, steps {steps}", op.name
+        )
+    start, stop = starts[0], ends[0]
+    if isinstance(data, tuple):
+        return data[start:stop]
+    if isinstance(data, Value | Padded):
+        shape = data.shape if isinstance(data, Value) else data.value.shape
+        axis = axes[0] % (len(shape) + 1)
+        size = shape[axis - 1] if axis else 0
+        if axis >= 2 and start == 0 and 0 < stop <= size:
+            return Piece(data, axis, stop, last=False)
+        if axis >= 2 and -size <= start < 0 and stop >= size:
+            return Piece(data, axis, -start, last=True)
+    raise refused("slice values only to wrap them around", f"[{start}:{stop}] along axis {axes[0]}", op.name)
+
+
+def _concat(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+    """Parts of a shape, or a value wrapped around along one axis (how circular convolutions are exported)."""
+    parts = [part for part in op.inputs if not isinstance(part, Piece)]
+    axis = int(op.attributes.get("axis", 0))
+    if len(parts) == len(op.inputs) and not any(isinstance(part, Value | Padded) for part in parts):
+        sides = [part.reshape(-1).tolist() if isinstance(part, np.ndarray) else part for part in parts]
+        if all(isinstance(side, tuple | list) for side in sides):
+            return tuple(number for side in sides for number in side)
+    if len(parts) == 1 and isinstance(parts[0], Value | Padded):
+        base, place = parts[0], op.inputs.index(parts[0])
+        before, after = op.inputs[:place], op.inputs[place + 1 :]
+        around = [*before, *after]
+        wraps = len(before) <= 1 and len(after) <= 1 and all(p.value is base and p.axis == axis for p in around)
+        if wraps and all(p.last for p in before) and not any(p.last for p in after):
+            value, pairs = (
+                (base, ((0, 0),) * (len(base.shape) - 1))
+                if isinstance(base, Value)
+                else (
+                    base.value,
+                    base.padding,
+                )
+            )
+            own = (before[0].count if before else 0, after[0].count if after else 0)
+            listed = [own if i == axis - 2 else pair for i, pair in enumerate(pairs)]
+            if pairs[axis - 2] == (0, 0) and (isinstance(base, Value) or base.mode == "circular"):
+                return Padded(value, tuple(listed), "circular")
+    raise refused("concatenate only to wrap a value around", f"{len(op.inputs)} parts", op.name)
 
 
 OPERATORS: dict[str, Callable[[Builder, Operator], Any]] = {
@@ -287,11 +345,11 @@ OPERATORS: dict[str, Callable[[Builder, Operator], Any]] = {
     "Identity": lambda build, op: op.inputs[0],  # noqa: ARG005
     "Softmax": lambda build, op: build.softmax(op.name, op.value(), op.kind),
     "LogSoftmax": lambda build, op: build.softmax(op.name, op.value(), op.kind),
-    "Constant": _shape_of,
+    "Constant": _constant,
     "Shape": _shape_of,
     "Gather": _shape_of,
     "Unsqueeze": _shape_of,
-    "Concat": _shape_of,
-    "Slice": _shape_of,
+    "Concat": _concat,
+    "Slice": _slice,
     "Cast": _shape_of,
 }

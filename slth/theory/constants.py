@@ -6,10 +6,11 @@ import math
 
 from slth._validate import as_real
 from slth.laws.uniform import Uniform
+from slth.theory.covering import uncovered_probability
 from slth.theory.entropy import binary_entropy
 from slth.theory.hitting import miss_probability
 from slth.theory.moments import hit_constant, sum_bounds
-from slth.theory.sizes import least_size, n_cover
+from slth.theory.search import least_size
 
 PRESETS = ("one", "literal", "fitted")
 
@@ -115,15 +116,18 @@ def refit_c_amp() -> float:
 
     The largest value of n H2(k/n) / log2(k/eps)^2 over eps in `FIT_EPS` and k/n in `FIT_DENSITIES`, where n is
     the sample size at which the Cox prediction says that U[-1, 1] samples cover [-sqrt k, sqrt k] with
-    confidence 1 - eps (`n_cover`). With this c_amp the n of Corollary 1 is never below the predicted one on
+    confidence 1 - eps. With this c_amp the n of Corollary 1 is never below the predicted one on
     the grid; outside the grid nothing is claimed. A fit to a prediction, hence not a theorem.
     """
     law = Uniform()
     worst = 0.0
     for density in FIT_DENSITIES:
         for eps in FIT_EPS:
-            n = n_cover(eps, law, density=density, probability=1.0 - eps)
-            k = max(1, round(density * n))
+
+            def enough(n: int, k: int, width: float = eps) -> bool:
+                return k < n and uncovered_probability(n, k, width, math.sqrt(k), law) <= width
+
+            n, k = least_size(enough, density)
             worst = max(worst, n * float(binary_entropy(k / n)) / math.log2(k / eps) ** 2)
     return worst
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from slth.errors import InvalidInput
 from slth.laws.normal import Normal
+from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
 from slth.theory.bound import Bound, Hypothesis, Input, Values, exactly_one
 from slth.theory.constants import (
@@ -20,7 +21,7 @@ from slth.theory.constants import (
 )
 from slth.theory.entropy import binary_entropy
 from slth.theory.logsquare import chosen_entropy, least_n_fixed_k, log_root, log_square_root, round_up, share
-from slth.theory.moments import hit_constant, sum_bounds
+from slth.theory.moments import hit_constant, last_overlap, sum_bounds
 
 EPS = Input("eps", "tolerance", required=True, low=0.0, high=1.0, open_low=True, open_high=True)
 SIZE = Input("k", "subset size; or give `density`", "integer", low=1)
@@ -130,7 +131,8 @@ def _theorem_2(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...
     c_hyp = inputs["c_hyp"]
     if isinstance(c_hyp, str):
         c_hyp = {"one": 1.0, "literal": 1.0 / literal_alpha(1.0), "fitted": FITTED_C_HYP}[c_hyp]
-    law = Uniform() if inputs["law"] == "uniform" else Normal(inputs["s"])
+    product = inputs["law"] == "product"
+    law = {"uniform": Uniform(), "normal": Normal(inputs["s"]), "product": LiveProduct()}[inputs["law"]]
     bounds = sum_bounds(law)
 
     def needed(k: int) -> float:
@@ -141,23 +143,28 @@ def _theorem_2(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...
 
     n, k, least, log2_least = _resolve(inputs, needed, start, 1.0 / lambda_0)
     dense = n is None or k <= lambda_0 * n * (1.0 + 1e-12)
-    reached = z is None or abs(z) <= math.sqrt(k)
-    interior = z is not None and abs(z) <= math.sqrt(k) - eps
+    edge = bounds.reach * math.sqrt(k)
+    reached = z is None or abs(z) <= edge
+    interior = z is not None and abs(z) <= edge - eps
+    sum_bounded = (
+        "c_l/sqrt(k) <= f_k(x) for |x| <= sqrt(k)/2, f_k <= c_u/sqrt(k), k >= 2 (constants checked to k = 60)"
+        if product
+        else "the law is sum-bounded: c_l/sqrt(k) <= f_k(x) for |x| <= sqrt(k), f_k <= c_u/sqrt(k), all k >= 1"
+    )
     hypotheses = (
-        Hypothesis(
-            "the law is sum-bounded: c_l/sqrt(k) <= f_k(x) for |x| <= sqrt(k), f_k <= c_u/sqrt(k), all k >= 1",
-            True,
-            {"c_l": bounds.c_l, "c_u": bounds.c_u},
-        ),
+        Hypothesis(sum_bounded, k >= bounds.k_min, {"c_l": bounds.c_l, "c_u": bounds.c_u}),
         Hypothesis("1 <= k <= lambda_0 n", dense, {"k": k, "n": n, "lambda_0": lambda_0}),
         Hypothesis("c_hyp >= 1", c_hyp >= 1.0, {"c_hyp": c_hyp}),
         _inequality("n H2(k/n) >= c_hyp log2(k/eps)", n, k, needed(k)),
-        Hypothesis("|z| <= sqrt(k)", reached, {"z": z, "sqrt_k": math.sqrt(k)}),
+        Hypothesis(
+            "|z| <= sqrt(k)/2" if product else "|z| <= sqrt(k)", reached, {"z": z, "sqrt_k": math.sqrt(k)}
+        ),
     )
     constant = mu = None
     if all(h.holds for h in hypotheses):
         ratio = 2.0**100 if n is None else max(n / k, 1.0 / lambda_0)
-        constant, mu = hit_constant(bounds, k, ratio, lambda_0, interior=interior)
+        extra = last_overlap(n, k, eps) if product and n is not None else 0.0
+        constant, mu = hit_constant(bounds, k, ratio, lambda_0, interior=interior, extra=extra)
     values: Values = {
         "n": n,
         "k": k,
@@ -291,7 +298,9 @@ THEOREM_2 = Bound(
         "c_thm is collected from the proof: the maximum over mu in (lambda_0, 1) of c_l/[2 sqrt2 + 2 c_u "
         "sqrt(k)/(n (mu - lambda_0)^2) + 2 c_u/sqrt(1 - mu)], twice that for |z| <= sqrt(k) - eps.",
         "k <= n/2 may be relaxed to k <= lambda_0 n for any lambda_0 < 1; c_thm then depends on lambda_0.",
-        "The normal law must be centred; product laws are not sum-bounded (their density is infinite at 0).",
+        "The normal law must be centred. Live products are not sum-bounded (the density of one is infinite at "
+        "0), but sums of two or more are, for |x| <= sqrt(k)/2: the proof runs on them directly, without the "
+        "rejection step, if pairs of subsets with all but one element in common are counted apart.",
         "c_hyp = 1 is sharp. The preset literal is the value that the proof of Corollary 1 needs (2.62).",
     ),
     inputs=(
@@ -299,8 +308,10 @@ THEOREM_2 = Bound(
         SIZE,
         DENSITY,
         SAMPLES,
-        Input("z", "target; default: an edge target, |z| = sqrt(k)"),
-        Input("law", "law of the samples", "choice", default="uniform", choices=("uniform", "normal")),
+        Input("z", "target; default: an edge target, |z| = sqrt(k) (product: sqrt(k)/2)"),
+        Input(
+            "law", "law of the samples", "choice", default="uniform", choices=("uniform", "normal", "product")
+        ),
         Input("s", "standard deviation, for the normal law", default=1.0, low=0.0, open_low=True),
         LAMBDA,
         C_HYP,

@@ -11,7 +11,7 @@ from slth.theory.bound import Bound, Hypothesis, Input, Values
 from slth.theory.covering_bounds import EPS
 from slth.theory.entropy import binary_entropy, log2_binomial
 from slth.theory.logsquare import log_linear_root
-from slth.theory.sizes import least_size
+from slth.theory.search import least_size
 
 NORMALISATIONS = ("norm-1", "printed")
 LAMBDA_0 = 1.0 - 1.0 / (2.0 * math.pi)

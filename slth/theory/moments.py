@@ -11,6 +11,7 @@ from slth.laws.law import Law
 from slth.laws.normal import Normal
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
+from slth.theory.entropy import log_binomial
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def sum_bounds(law: Law) -> SumBounds:
 
 
 def hit_constant(
-    bounds: SumBounds, k: int, ratio: float, lambda_0: float, *, interior: bool = False
+    bounds: SumBounds, k: int, ratio: float, lambda_0: float, *, interior: bool = False, extra: float = 0.0
 ) -> tuple[float, float]:
     r"""The constant c_thm of Theorem 2 for one k, with the free parameter mu of the proof that gives it.
 
@@ -103,7 +104,10 @@ def hit_constant(
     lambda_0 : float
         Largest density allowed, 0 < lambda_0 < 1.
     interior : bool
-        Whether |z| <= sqrt(k) - eps: the whole window then lies where f_k >= c_l/sqrt(k), and c_thm doubles.
+        Whether |z| <= reach sqrt(k) - eps: the whole window then lies where f_k >= c_l/sqrt(k), and c_thm
+        doubles.
+    extra : float
+        Added to the denominator below, for laws that are sum-bounded from k = 2 on only: `last_overlap`.
 
     Returns
     -------
@@ -148,4 +152,23 @@ def hit_constant(
     overlap = 2.0 * root / gap**2 if root > 0.0 else 0.0
     rest = 2.0 * bounds.c_u / math.sqrt(1.0 - limit - gap)
     factor = 2.0 if interior else 1.0
-    return factor * bounds.c_l / (2.0 * math.sqrt(2.0) + overlap + rest), limit + gap
+    return factor * bounds.c_l / (2.0 * math.sqrt(2.0) + overlap + rest + extra), limit + gap
+
+
+def last_overlap(n: int, k: int, eps: float) -> float:
+    """What subsets with all but one element in common add to the denominator of c_thm, for live products.
+
+    Their two last elements must agree to about eps, and the density of one product is infinite at 0: the
+    probability of a window is at most P(|XY| <= eps) = eps (1 + ln(1/eps)) instead of 2 c_u eps. Such pairs of
+    subsets are rare, P(I = k - 1) = k (n - k)/C(n, k); in units of eps/sqrt(k) they add
+    sqrt(k) P(I = k - 1) (1 + ln(1/eps)).
+
+    Parameters
+    ----------
+    n, k : int
+        1 <= k < n.
+    eps : float
+        In (0, 1).
+    """
+    rare = math.exp(math.log(k) + math.log(n - k) - float(log_binomial(n, k)))
+    return math.sqrt(k) * rare * (1.0 - math.log(eps))

@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable
 
 from slth._validate import as_integer, as_real
-from slth.errors import CapacityExceeded, InvalidInput
+from slth.errors import InvalidInput
 from slth.laws.law import Law
-from slth.theory.covering import uncovered_probability
+from slth.theory.catalogue import predictor
 from slth.theory.entropy import log_binomial
-from slth.theory.hitting import miss_probability
-
-_LARGEST = 10**15  # beyond it n + 1 and n are the same number to the densities
+from slth.theory.search import first_size, least_size
 
 
 def n_hit(
@@ -25,7 +23,7 @@ def n_hit(
     probability: float = 0.5,
     kind: str = "cox",
 ) -> int:
-    """Least n at which `hit_probability(n, k, eps, z, law)` reaches `probability`.
+    """Least n at which a predictor or guarantee says that z is hit with `probability`.
 
     Parameters
     ----------
@@ -41,8 +39,8 @@ def n_hit(
         Fixed k/n in (0, 1): k = max(1, round(density n)), halves to the even neighbour.
     probability : float
         Wanted probability in (0, 1); compared through the miss, so 1 - 1e-12 means what it says.
-    kind : {"cox", "cox-variance", "annealed"}
-        As in `miss_probability`.
+    kind : str
+        Name of a predictor or guarantee: see `predictor`.
 
     Returns
     -------
@@ -54,13 +52,14 @@ def n_hit(
     InvalidInput
         If an argument is outside its range.
     CapacityExceeded
-        If no n up to 10^15 reaches the probability.
+        If no n up to 10^15 (or up to the largest that `kind` can be evaluated at) reaches the probability.
 
     Notes
     -----
     At fixed k the prediction increases with n, and doubling and bisection find the least n. At fixed density
     it does so only between two jumps of k: sizes are then searched block by block, a block being the n that
-    round to one k, upward from a few blocks below the one that bisection finds.
+    round to one k, upward from a few blocks below the one that bisection finds. Predictions averaged over
+    drawn samples use the same samples, lengthened, for every n, which leaves their monotonicity nearly intact.
 
     Examples
     --------
@@ -71,8 +70,10 @@ def n_hit(
     width = as_real(eps, "eps", low=0.0, open_low=True)
     target = as_real(z, "z")
 
+    chosen_kind = predictor(kind, "hit")
+
     def miss(n: int, chosen: int) -> float:
-        return float(miss_probability(n, chosen, width, target, law, kind=kind))
+        return chosen_kind.evaluate(n, chosen, width, target, law).failure
 
     return _least(miss, k, density, probability)
 
@@ -87,7 +88,7 @@ def n_cover(
     probability: float = 0.5,
     kind: str = "cox",
 ) -> int:
-    """Least n at which `cover_probability(n, k, eps, radius, law)` reaches `probability`.
+    """Least n at which a predictor or guarantee says that [-radius, radius] is covered with `probability`.
 
     Parameters
     ----------
@@ -103,8 +104,8 @@ def n_cover(
         Half-length of the interval to cover, radius >= eps. Default: sqrt(k), which grows with k.
     probability : float
         Wanted probability in (0, 1).
-    kind : {"cox", "cox-variance", "annealed"}
-        As in `miss_probability`.
+    kind : str
+        Name of a predictor or guarantee: see `predictor`.
 
     Returns
     -------
@@ -116,11 +117,11 @@ def n_cover(
     InvalidInput
         If an argument is outside its range.
     CapacityExceeded
-        If no n up to 10^15 reaches the probability.
+        If no n up to 10^15 (or up to the largest that `kind` can be evaluated at) reaches the probability.
 
     Notes
     -----
-    The search is that of `n_hit`.
+    The search is that of `n_hit`. Two halves split k as well as n, and are searched in the same way.
 
     Examples
     --------
@@ -131,9 +132,11 @@ def n_cover(
     width = as_real(eps, "eps", low=0.0, open_low=True)
     reach = None if radius is None else as_real(radius, "radius", low=0.0, open_low=True)
 
+    chosen_kind = predictor(kind, "cover")
+
     def uncovered(n: int, chosen: int) -> float:
         half = math.sqrt(chosen) if reach is None else reach
-        return uncovered_probability(n, chosen, width, half, law, kind=kind)
+        return chosen_kind.evaluate(n, chosen, width, half, law).failure
 
     return _least(uncovered, k, density, probability)
 
@@ -201,65 +204,6 @@ def _least(
         )
     if k is not None:
         chosen = as_integer(k, "k", low=1)
-        return _first(lambda n: failure(n, chosen) <= allowed, chosen + 1, None)
+        return first_size(lambda n: failure(n, chosen) <= allowed, chosen + 1, None)
     share = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
     return least_size(lambda n, size: size < n and failure(n, size) <= allowed, share)[0]
-
-
-def least_size(enough: Callable[[int, int], bool], density: float) -> tuple[int, int]:
-    """Least n with enough(n, k), k = max(1, round(density n)), and that k.
-
-    Parameters
-    ----------
-    enough : callable
-        Of (n, k); monotone in n while k stays the same, and true for large n. It may fail again where k
-        jumps: the search ends within the first block of equal k that contains a success, looking back four
-        blocks from the one that bisection finds.
-    density : float
-        In (0, 1).
-
-    Returns
-    -------
-    tuple of int
-        (n, k).
-
-    Raises
-    ------
-    CapacityExceeded
-        If no n up to 10^15 is enough.
-    """
-
-    def size_of(n: int) -> int:
-        return max(1, round(density * n))
-
-    def first_of(block: int) -> int:
-        return _first(lambda n: size_of(n) >= block, 1, None)
-
-    near = size_of(_first(lambda n: enough(n, size_of(n)), 1, None))
-    block = max(1, near - 4)
-    while True:
-        first, last = first_of(block), first_of(block + 1) - 1
-        if last >= first and enough(last, size_of(last)):
-            return _first(lambda n: enough(n, size_of(n)), first, last), block
-        block += 1
-
-
-def _first(passes: Callable[[int], bool], low: int, high: int | None) -> int:
-    """Least n >= low with passes(n), for a predicate that, once true, stays true; `high` passes if given."""
-    if high is None:
-        high, step = low, 1
-        while not passes(high):
-            low = high + 1
-            high, step = high + step, 2 * step
-            if high > _LARGEST:
-                raise CapacityExceeded(
-                    f"no sample size up to {_LARGEST} reaches the wanted probability. "
-                    "Use a larger `eps`, a larger `k` or a smaller radius."
-                )
-    while low < high:
-        middle = (low + high) // 2
-        if passes(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return high

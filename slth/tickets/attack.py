@@ -13,7 +13,8 @@ from slth._typing import BoolArray, FloatArray
 from slth._validate import as_floats, as_integer
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
-from slth.tickets.pairs import LayerPair, check_chain
+from slth.tickets.graph import checked
+from slth.tickets.pairs import LayerPair
 
 _ROWS = 4096  # inputs evaluated at once
 _POOL = 32  # random points evaluated for each start kept
@@ -64,7 +65,7 @@ def worst_input(
     -----
     Time O(starts (steps + 32) m_t + N m_t) for m_t target weights. The same arguments give the same x.
     """
-    check_chain(pairs, domain)
+    checked(pairs, domain)
     starts = as_integer(starts, "starts", low=1, high=1 << 20)
     steps = as_integer(steps, "steps", low=1, high=1 << 20)
     pool = _worst_first(pairs, _random_points(domain, _POOL * starts, seed))

@@ -1,20 +1,15 @@
-"""The chain of layers that a certificate is about: each target layer beside what the ticket computes."""
+"""A target layer beside what the ticket computes instead: what every bound of a ticket is about."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from slth._typing import FloatArray
-from slth.errors import InvalidInput
-from slth.networks.domain import Domain
+from slth._typing import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class LayerPair:
-    """A target layer and what the ticket computes instead, in scaled units.
+    """A target layer and what the ticket computes instead, in scaled units, as expanded matrices.
 
     Attributes
     ----------
@@ -27,35 +22,20 @@ class LayerPair:
     biased : bool
         The constant 1 is appended to the layer's input.
     relu : bool
-        ReLU is applied to the layer's output.
+        ReLU is applied to the layer's output. False inside a `PairGraph`, where ReLU is a node.
+    support : (d', D) bool array or None
+        Where a coefficient of the layer stands; elsewhere W, P and N are zero for every ticket. A convolution,
+        or an orbit basis, has one coefficient at each of these entries. None: everywhere.
     """
 
     weight: FloatArray
     positive: FloatArray
     negative: FloatArray | None
     biased: bool
-    relu: bool
+    relu: bool = False
+    support: BoolArray | None = None
 
-
-def check_chain(pairs: Sequence[LayerPair], domain: Domain) -> None:
-    """Raise InvalidInput unless the layers fit each other and the domain, and every number is finite."""
-    if not pairs:
-        raise InvalidInput("`pairs` must hold at least one layer; got none.")
-    size, nonnegative = domain.size, domain.nonnegative
-    for index, pair in enumerate(pairs):
-        shape = pair.weight.shape
-        if len(shape) != 2 or shape[0] == 0 or shape[1] != size + pair.biased:
-            needed = size + pair.biased
-            raise InvalidInput(f"`pairs` must chain: layer {index} needs {needed} columns; got shape {shape}.")
-        for name, matrix in (("weight", pair.weight), ("positive", pair.positive), ("negative", pair.negative)):
-            if matrix is None:
-                continue
-            if matrix.shape != shape:
-                raise InvalidInput(f"`{name}` must have shape {shape} (layer {index}); got {matrix.shape}.")
-            if matrix.dtype != np.float64 or not np.isfinite(matrix).all():
-                raise InvalidInput(f"`{name}` must be finite float64 (layer {index}); got {matrix.dtype}.")
-        if pair.negative is None and not nonnegative:
-            raise InvalidInput(
-                f"`negative` must be given where inputs may be negative; got None (layer {index})."
-            )
-        size, nonnegative = shape[0], pair.relu
+    @property
+    def moving(self) -> int:
+        """Columns that multiply inputs: all but the bias."""
+        return int(self.weight.shape[1]) - self.biased

@@ -126,6 +126,8 @@ def test_identity_need_not_come_first() -> None:
         ([[0, 1]], r"square and not empty; got shape \(1, 2\)"),
         ([], r"square and not empty; got shape \(0,\)"),
         ([[1, 0], [1, 0]], r"must have an identity, e\*x = x\*e = x for all x; got none"),
+        ([[0, 1, 2], [2, 0, 1], [1, 2, 0]], "must have an identity"),  # b - a: from the left only
+        ([[0, 2, 1], [1, 0, 2], [2, 1, 0]], "must have an identity"),  # a - b: from the right only
         ([[0, 1, 2], [1, 0, 1], [2, 1, 0]], r"once in each row; got 1\*0 = 1\*2 = 1"),
         ([[0, 1, 2], [1, 2, 0], [2, 1, 0]], r"once in each column; got 0\*1 = 2\*1 = 1"),
         (LOOP, r"must be associative; got \(1\*1\)\*2 = 2 but 1\*\(1\*2\) = 4 \(group 'wrong'\)"),

@@ -96,6 +96,7 @@ def test_sets_and_pairs() -> None:
     assert (
         len(pairs.identity_labels) == 2
     )  # the identity is a sum: diagonal and off-diagonal entries stay apart
+    assert Orbits([[0, 0], [0, 0]], 1, [0, 0], 1).identity is None  # label 0 is more than the diagonal
     sum_of_two = np.isin(np.arange(15), pairs.identity_labels).astype(float)
     assert np.array_equal(pairs.matrix(sum_of_two), np.eye(49))
     weight = pairs.matrix(np.random.default_rng(1).integers(-99, 99, 15))
@@ -113,6 +114,7 @@ def test_tuples_are_numbered_lexicographically() -> None:
     closed = permutation_group(tuples(4, 1).permutations)
     assert {tuple(row) for row in closed.permutations.tolist()} == set(permutations(range(4)))
     readout = orbits(tuples(6, 1), trivial_action(tuples(6, 1), 2))
+    assert readout.identity_labels == ()
     assert readout.labels.tolist() == [[0] * 6, [1] * 6]
     assert tuples(6, 1).act(1, np.arange(6)).tolist() == [5, 0, 1, 2, 3, 4]
 
@@ -277,9 +279,10 @@ def test_planted_entry_is_found(row: int, column: int, size: float) -> None:
 def test_equivariance_error_over_all_elements() -> None:
     """For generators the error can be smaller than for an element: all elements are looked at."""
     rho = regular_representation(cyclic(8))
-    weight = np.diag(np.arange(8.0))
-    everywhere = max(np.abs(rho.matrix(a) @ weight - weight @ rho.matrix(a)).max() for a in range(8))
-    assert equivariance_error(weight, rho, rho) == everywhere == 7.0
+    weight = np.diag([0.0, 1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0])
+    errors = [np.abs(rho.matrix(a) @ weight - weight @ rho.matrix(a)).max() for a in range(8)]
+    assert errors[1] == 1.0
+    assert equivariance_error(weight, rho, rho) == max(errors) == 4.0
     turn = cyclic_irreps(8)[2]
     assert equivariance_error(np.eye(2), turn, turn) == 0.0
     assert equivariance_error([[1.0, 0.0], [0.0, -1.0]], turn, turn) == pytest.approx(2.0)

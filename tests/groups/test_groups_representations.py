@@ -94,6 +94,7 @@ def test_known_characters() -> None:
     fixed = points(4).character()
     assert np.abs(by_shape["shape 3,1"] - (fixed - 1)).max() < 1e-12
     assert np.array_equal(by_shape["shape 1,1,1,1"], sign_representation(points(4)).character())
+    assert sign_representation(points(3)).character().tolist() == [1, -1, -1, 1, 1, -1]
     assert regular_representation(cyclic(4)).character().tolist() == [4, 0, 0, 0]
     assert sign_representation(regular_representation(cyclic(4))).character().tolist() == [1, -1, 1, -1]
     assert direct_sum(points(3), trivial_representation(symmetric(3))).character().tolist() == [
@@ -170,6 +171,15 @@ def test_missing_sympy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sympy.combinatorics", None)
     with pytest.raises(MissingExtra, match="`from_sympy` needs sympy"):
         from_sympy(None)
+
+
+def test_small_errors_that_add_up_are_found() -> None:
+    """Within tolerance for every product with the generator, beyond it for longer ones."""
+    steps = np.minimum(np.arange(64), 64 - np.arange(64))
+    drift = np.exp(4e-11 * steps)
+    assert np.abs(np.roll(drift, -1) - drift[1] * drift).max() < 1e-10
+    with pytest.raises(InvalidInput, match=r"got a difference of .*e-10, tolerance 1e-10"):
+        MatrixRepresentation("drift", cyclic(64), drift[:, None, None])
 
 
 SIGN = [[[1.0]], [[-1.0]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,10 @@ from oracles.certificates import ball_points, box_points
 
 from slth.networks.domain import Domain
 from slth.networks.intervals import Enclosure, HalfMap, domain_enclosure
-from slth.networks.norms import spectral_norm_upper
+from slth.networks.norms import norm_upper, spectral_norm_upper
+from slth.networks.pool_bounds import pool_enclosure, pool_error, pool_lipschitz
+from slth.networks.pooling import AveragePool, MaxPool
+from slth.networks.windows import Windows
 
 
 def exactly_inside(enclosure, values):
@@ -74,6 +78,70 @@ def test_images_contain_every_point():
                 assert all(abs(v) <= Fraction(float(b)) for v, b in zip(value, largest, strict=True))
                 assert sum(map(abs, value)) <= Fraction(bent.norm1())
                 assert sum(v * v for v in value) <= Fraction(bent.norm2()) ** 2
+
+
+def test_sums_contain_every_point():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        d = int(rng.integers(1, 5))
+        for one, other in zip(domains(rng, d), domains(rng, d), strict=True):
+            total = domain_enclosure(one).plus(domain_enclosure(other))
+            for x, y in zip(points_of(rng, one, 8)[-8:], points_of(rng, other, 8)[-8:], strict=True):
+                both = [Fraction(float(a)) + Fraction(float(b)) for a, b in zip(x, y, strict=True)]
+                assert exactly_inside(total, both)
+    nothing = domain_enclosure(Domain.box(0.0, 0.0, size=2))
+    assert nothing.plus(nothing).low.tolist() == nothing.plus(nothing).high.tolist() == [0.0, 0.0]
+
+
+def exact_pool(pool, x):
+    """Pool of a list of Fractions."""
+    size, values = pool.windows.inputs, []
+    for feature in range(pool.features):
+        for window in pool.windows.table().T:
+            read = [x[feature * size + place] for place in window if place >= 0]
+            if isinstance(pool, MaxPool):
+                values.append(max(read))
+            else:
+                values.append(sum(read) / (len(window) if pool.count_padding else len(read)))
+    return values
+
+
+def pools():
+    for kernel, stride, padding in ((1, 1, 0), (2, 2, 0), (3, 1, 1), (3, 2, 1)):
+        windows = Windows(6, kernel, stride=stride, padding=padding)
+        yield MaxPool("p", "x", 1, windows)
+        yield AveragePool("p", "x", 1, windows)
+        yield AveragePool("p", "x", 1, windows, count_padding=False)
+    yield MaxPool("p", "x", 2, Windows(3, 2))
+    yield AveragePool("p", "x", 2, Windows((3, 1), (3, 1)))
+
+
+def test_pools_contain_every_point_and_move_as_little_as_claimed():
+    rng = np.random.default_rng(2)
+    for pool in pools():
+        lipschitz = pool_lipschitz(pool)
+        for domain in domains(rng, 6):
+            given = domain_enclosure(domain)
+            after = pool_enclosure(pool, given, lipschitz)
+            if domain.nonnegative:
+                assert (after.low >= 0.0).all()
+            points = [[Fraction(float(v)) for v in x] for x in points_of(rng, domain, 6)[-6:]]
+            for x, y in itertools.pairwise(points):
+                first, second = exact_pool(pool, x), exact_pool(pool, y)
+                assert exactly_inside(after, first)
+                apart = np.array([float(abs(a - b)) for a, b in zip(x, y, strict=True)])
+                wide = np.nextafter(apart, np.inf)
+                entries, norm = pool_error(pool, wide, norm_upper(wide), lipschitz)
+                moved = [abs(a - b) for a, b in zip(first, second, strict=True)]
+                assert all(m <= Fraction(float(e)) for m, e in zip(moved, entries, strict=True))
+                assert sum(m * m for m in moved) <= Fraction(norm) ** 2
+
+
+def test_a_pooled_error_of_zero_stays_exactly_zero():
+    for pool in pools():
+        entries, norm = pool_error(pool, np.zeros(6), 0.0, pool_lipschitz(pool))
+        assert not entries.any()
+        assert norm == 0.0
 
 
 def test_the_oracle_would_notice_an_enclosure_that_is_too_small():

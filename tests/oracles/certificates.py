@@ -12,8 +12,8 @@ import numpy as np
 
 
 def exact_outputs(chain, x):
-    """Outputs of target and ticket at a float64 input, as lists of Fractions."""
-    target = ticket = [Fraction(float(v)) for v in x]
+    """Outputs of target and ticket at an input of floats or Fractions, as lists of Fractions."""
+    target = ticket = [v if isinstance(v, Fraction) else Fraction(float(v)) for v in x]
     for weight, positive, negative, biased, relu in chain:
         if biased:
             target, ticket = [*target, Fraction(1)], [*ticket, Fraction(1)]
@@ -102,3 +102,89 @@ def norm_at_most(matrix, bound):
                 factor = left[r][i] / left[i][i]
                 left[r] = [a - factor * b for a, b in zip(left[r], left[i], strict=True)]
     return True
+
+
+# A graph is a list of (name, parents, kind, data) and the name of its output. Kinds: "input"; "layer" with
+# data (weight, positive, negative or None, biased); "relu"; "add"; "same"; "average" and "max" with data
+# (windows, divisors or None): the positions that each output reads, and what its sum is divided by.
+
+
+def exact_graph_values(graph, x):
+    """Values of target and ticket at every node, as lists of Fractions, by name."""
+    nodes, _ = graph
+    both = {}
+    for name, parents, kind, data in nodes:
+        both[name] = tuple(
+            _exact_node(kind, data, [both[p][side] for p in parents], x, side) for side in (0, 1)
+        )
+    return both
+
+
+def _exact_node(kind, data, given, x, side):
+    if kind == "input":
+        return [Fraction(float(v)) for v in x]
+    if kind == "layer":
+        weight, positive, negative, biased = data
+        if side == 0:
+            return exact_outputs([(weight, weight, -weight, biased, False)], given[0])[0]
+        return exact_outputs([(weight, positive, negative, biased, False)], given[0])[1]
+    if kind == "relu":
+        return [max(v, Fraction(0)) for v in given[0]]
+    if kind == "same":
+        return given[0]
+    if kind == "add":
+        return [sum(column, Fraction(0)) for column in zip(*given, strict=True)]
+    windows, divisors = data
+    if kind == "max":
+        return [max(given[0][j] for j in window) for window in windows]
+    return [
+        sum((given[0][j] for j in window), Fraction(0)) / Fraction(divisor)
+        for window, divisor in zip(windows, divisors, strict=True)
+    ]
+
+
+def exact_graph_square(graph, x):
+    """Square of the l2 output error at x, a Fraction."""
+    target, ticket = exact_graph_values(graph, x)[graph[1]]
+    return sum(((g - f) ** 2 for f, g in zip(target, ticket, strict=True)), Fraction(0))
+
+
+def float_graph_errors(graph, points):
+    """l2 output errors (N,) in plain floats."""
+    nodes, output = graph
+    both = {}
+    for name, parents, kind, data in nodes:
+        both[name] = tuple(
+            _float_node(kind, data, [both[p][side] for p in parents], np.asarray(points), side)
+            for side in (0, 1)
+        )
+    target, ticket = both[output]
+    return np.sqrt(((target - ticket) ** 2).sum(1))
+
+
+def _float_node(kind, data, given, points, side):
+    if kind == "input":
+        return points
+    if kind == "layer":
+        weight, positive, negative, biased = data
+        own = weight if side == 0 else positive
+        other = -np.asarray(weight) if side == 0 else negative
+        x = np.concatenate([given[0], np.ones((len(points), 1))], 1) if biased else given[0]
+        result = np.where(x > 0, x, 0) @ np.transpose(own)
+        return result if other is None else result - np.where(x < 0, x, 0) @ np.transpose(other)
+    if kind == "relu":
+        return np.where(given[0] > 0, given[0], 0)
+    if kind == "same":
+        return given[0]
+    if kind == "add":
+        return sum(given)
+    windows, divisors = data
+    if kind == "max":
+        return np.stack([given[0][:, window].max(1) for window in windows], 1)
+    return np.stack([given[0][:, w].sum(1) / q for w, q in zip(windows, divisors, strict=True)], 1)
+
+
+def worst_graph_square(graph, points):
+    """Largest exact squared error among the few points that floats find worst."""
+    errors = float_graph_errors(graph, points)
+    return max(exact_graph_square(graph, points[i]) for i in np.argsort(-errors)[:2])

@@ -206,3 +206,22 @@ def covering_radius_of_sums(sums: np.ndarray, radius: float) -> float:
     points = np.concatenate([[-radius, radius], middles[np.abs(middles) <= radius]])
     right = np.searchsorted(ordered, points).clip(1, ordered.size - 1)
     return float(np.minimum(np.abs(points - ordered[right - 1]), np.abs(ordered[right] - points)).max())
+
+
+def conditional_normal(n: int, k: int, eps: float, z: float) -> float:
+    """Conditional second moment for N(0, 1) in the limit eps -> 0, averaged by Gauss-Hermite."""
+    g = k / n
+    nodes, weights = np.polynomial.hermite_e.hermegauss(160)
+    total = 0.0
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        u = (z - k * node / math.sqrt(n)) ** 2 / (k * (1 - g))
+        hits = math.comb(n, k) * 2 * eps * math.exp(-u / 2) / math.sqrt(2 * math.pi * k * (1 - g))
+        rest = 0.0
+        for i in range(k):
+            rho = (i - k * g) / (k * (1 - g))
+            if rho > -1 + 1e-12:
+                h = float(overlap_probability(n, k, i))
+                rest += h * math.exp(u * rho / (1 + rho)) / math.sqrt(1 - rho * rho)
+        if hits > 0:
+            total += weight / (1 / hits + rest)
+    return total

@@ -156,3 +156,20 @@ def test_targets_far_and_near(target: float) -> None:
         result = solve(samples, target, k=k)
         result.check()
         assert result.error == solve(samples, target, k=k, method="meet-in-the-middle").error
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+@pytest.mark.parametrize("samples", [[0.75, 3.0], [1 / 3, 0.1, 1e-30]])
+def test_an_error_equal_to_eps_is_success_and_just_above_is_not(
+    method: str, side: float, samples: list[float]
+) -> None:
+    values = [side * x for x in samples]
+    target = side * 0.5
+    eps = solve(values, target, k=1).error
+    assert eps is not None
+    exact = min(abs(Fraction(x) - Fraction(target)) for x in values)
+    assert Fraction(eps) >= exact
+    assert solve(values, target, k=1, eps=eps, method=method).status is Status.FOUND
+    below = solve(values, target, k=1, eps=math.nextafter(eps, 0), method=method)
+    assert below.status is Status.ABSENT_PROVED

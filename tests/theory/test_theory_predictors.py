@@ -26,7 +26,7 @@ from slth.theory.predictors import (
     n_hit,
     uncovered_probability,
 )
-from slth.theory.sizes import least_size
+from slth.theory.search import least_size
 
 U, P = Uniform(), LiveProduct()
 EPS_GRID = (1e-2, 1e-4, 1e-6, 1e-8)

@@ -224,13 +224,17 @@ def test_the_bound_of_the_exact_weights_is_far_below_the_budget_in_wide_layers()
     assert seen < found < allowed / 4
 
 
+def targets(weights, *, biased=False):
+    """The chain of a target before any ticket exists; ReLU after each layer but the last."""
+    return [LayerPair(w, w, -w, biased, index + 1 < len(weights)) for index, w in enumerate(weights)]
+
+
 @pytest.mark.parametrize("counting", ["frobenius", "theorem"])
 def test_tolerances_use_the_whole_budget_and_no_more(counting):
     for _, domain, pairs in tiny_tickets(60, seed=11):
         chain = [dataclasses.replace(p, relu=i + 1 < len(pairs)) for i, p in enumerate(pairs)]
         chain = [dataclasses.replace(p, negative=-p.weight) for p in chain]
-        weights, biased = [p.weight for p in chain], [p.biased for p in chain]
-        tolerances = tolerances_for(weights, biased, domain, 1e-3, counting=counting)
+        tolerances = tolerances_for(chain, domain, 1e-3, counting=counting)
         spent = budget(chain, tolerances, domain, counting=counting)
         assert spent <= 1e-3
         assert spent >= 0.999e-3 or max(tolerances) == 1.0
@@ -241,7 +245,7 @@ def test_tickets_within_tolerance_are_within_eps():
     for domain in (Domain.box(-1.0, 1.0, size=3), Domain.ball(1.0, size=3), Domain.box(0.0, 1.0, size=3)):
         weights = [rng.normal(size=(4, 4)), rng.normal(size=(2, 5))]
         for counting in ("frobenius", "theorem"):
-            tolerances = tolerances_for(weights, [True, True], domain, 0.05, counting=counting)
+            tolerances = tolerances_for(targets(weights, biased=True), domain, 0.05, counting=counting)
             worst = Fraction(0)
             for _ in range(20):
                 pairs = []
@@ -257,14 +261,14 @@ def test_tickets_within_tolerance_are_within_eps():
 def test_one_linear_layer_gets_the_papers_tolerance():
     # Theorem 3 for l = 1: eps / (2 d d') on the unit ball, where both halves exist.
     weight = np.linalg.qr(np.random.default_rng(13).normal(size=(6, 6)))[0]
-    (tolerance_found,) = tolerances_for([weight], [False], Domain.ball(1.0, size=6), 0.01, counting="theorem")
+    (tolerance_found,) = tolerances_for(targets([weight]), Domain.ball(1.0, size=6), 0.01, counting="theorem")
     assert tolerance_found == pytest.approx(0.01 / (2 * 6 * 6), rel=1e-9)
 
 
 def test_two_layers_get_the_papers_tolerances_to_first_order():
     rng = np.random.default_rng(14)
     weights = [np.linalg.qr(rng.normal(size=(6, 6)))[0] for _ in range(2)]
-    first, second = tolerances_for(weights, [False, False], Domain.ball(1.0, size=6), 1e-4, counting="theorem")
+    first, second = tolerances_for(targets(weights), Domain.ball(1.0, size=6), 1e-4, counting="theorem")
     assert first == pytest.approx(1e-4 / (2 * 2 * 6 * 6), rel=1e-3)
     # After a ReLU only the positive half exists.
     assert second == pytest.approx(1e-4 / (2 * 6 * 6), rel=1e-3)
@@ -326,7 +330,7 @@ def test_bad_tolerances_and_eps_are_refused():
             budget([one()], tolerances, domain)
     for eps in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(InvalidInput, match="`eps` must be a positive number"):
-            tolerances_for([np.eye(2)], [False], domain, eps)
+            tolerances_for([one()], domain, eps)
     with pytest.raises(InvalidInput, match="`counting` must be one of"):
         budget([one()], [1.0], domain, counting="guess")
 
@@ -340,7 +344,7 @@ def test_overflow_gives_infinity_and_never_a_small_bound():
     assert a_posteriori(pairs, Domain.box(0.0, 1.0, size=2)).bound == math.inf
     assert budget(pairs, [1e200, 1e200], Domain.box(0.0, 1.0, size=2)) == math.inf
     with pytest.raises(InvalidInput, match="`eps` must allow a tolerance that float64 can hold; got 5e-324"):
-        tolerances_for([weight, weight], [False, False], Domain.box(0.0, 1.0, size=2), 5e-324)
+        tolerances_for(pairs, Domain.box(0.0, 1.0, size=2), 5e-324)
 
 
 def test_a_difference_that_overflows_gives_infinity():

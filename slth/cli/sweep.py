@@ -1,0 +1,257 @@
+"""`slth sweep`: many cells of trials, resumable, on one machine or many."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from slth.cli.output import COMMON, Common, error_console, print_json, print_pairs, say
+from slth.errors import InvalidInput
+
+app = App(name="sweep", help="Run, inspect, export and merge sweeps of trials.")
+
+Progress = Callable[[str, int, int], None]
+UNDONE = 3
+LINE_SECONDS = 5.0
+
+
+@app.command
+def run(
+    spec: Path,
+    *,
+    out: Path,
+    executor: str = "serial",
+    workers: int | None = None,
+    shard: str | None = None,
+    discard_damaged: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = COMMON,
+) -> int:
+    """Do what a specification asks for and the ledger lacks; the same command resumes.
+
+    Results do not depend on the executor, the number of workers, or interruptions.
+
+    Example: slth sweep run spec.toml --out ledger.sqlite --executor processes
+
+    Parameters
+    ----------
+    spec
+        TOML file.
+    out
+        Ledger, created or taken up.
+    executor
+        serial, processes, or dask://host:port (needs slth[distributed]).
+    workers
+        Number of processes. Default: all cores.
+    shard
+        i/n: the i-th of n parts, 1 <= i <= n, for job arrays; join their ledgers with merge.
+    discard_damaged
+        Delete rows that fail their checksum and do them again.
+    """
+    from slth.experiments.spec import read_spec
+    from slth.experiments.sweep import run_sweep
+
+    plan = read_spec(spec)
+    with _progress() as progress:
+        status = run_sweep(
+            plan,
+            out,
+            executor=executor,
+            workers=workers,
+            shard=_shard(shard),
+            discard_damaged=discard_damaged,
+            progress=progress,
+        )
+    if common.json:
+        print_json("sweep-run", {"ledger": str(out), **asdict(status)})
+    else:
+        say(f"{status.blocks_done} of {status.blocks} blocks, {status.trials_done} trials, in {out}")
+    return 0 if status.complete else UNDONE
+
+
+@app.command
+def status(ledger: Path, spec: Path | None = None, *, common: Common = COMMON) -> int:
+    """Say how far a ledger is, and whether it is intact.
+
+    Exit code 0: complete for the specification given (or none was given). 3: not yet. 1: damaged.
+
+    Parameters
+    ----------
+    ledger
+        Ledger of a sweep.
+    spec
+        Specification to compare with.
+    """
+    from slth.experiments.ledger import Ledger
+    from slth.experiments.spec import read_spec
+    from slth.experiments.sweep import sweep_status
+
+    with Ledger(ledger, read_only=True) as opened:
+        problems = opened.check()
+        if problems:
+            opened.raise_damaged(problems)
+        blocks = sum(1 for _ in opened.blocks())
+        cells = len(opened.cells())
+        seconds = sum(row[3] for row in opened.provenance()) / 1000
+    record = {"ledger": str(ledger), "cells_in_ledger": cells, "blocks_in_ledger": blocks, "seconds": seconds}
+    pairs: list[tuple[str, object]] = [
+        ("ledger", f"{cells} cells, {blocks} blocks, intact"),
+        ("work", f"{seconds:.0f} seconds of one core"),
+    ]
+    done = True
+    if spec is not None:
+        found = sweep_status(read_spec(spec), ledger)
+        done = found.complete
+        record |= asdict(found)
+        pairs += [
+            ("cells", f"{found.cells_done} of {found.cells} done"),
+            ("blocks", f"{found.blocks_done} of {found.blocks} done"),
+            ("trials", f"{found.trials_done} of {found.trials} done"),
+        ]
+    if common.json:
+        print_json("sweep-status", {**record, "complete": done})
+    else:
+        print_pairs(pairs)
+    return 0 if done else UNDONE
+
+
+@app.command
+def export(
+    ledger: Path,
+    *,
+    out: Path,
+    eps: Annotated[list[float] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
+    confidence: float = 0.95,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = COMMON,
+) -> int:
+    """Write the table of a ledger: one row for each cell and tolerance, with intervals.
+
+    Parameters
+    ----------
+    ledger
+        Ledger of a sweep.
+    out
+        File to write: .csv, .json, or .parquet (needs pyarrow).
+    eps
+        Tolerances at which measured distances are read: edges of the bins, 10^(j/16). Default: 1e-1 to 1e-12.
+    confidence
+        Of the intervals.
+    force
+        Replace an existing file.
+    """
+    from slth.experiments.export import DECADES, SUFFIXES, read_table, table_bytes
+    from slth.reports.outputs import refuse_existing, write_file
+
+    if out.suffix not in SUFFIXES:
+        raise InvalidInput(f"`out` must end in {', '.join(SUFFIXES)}; got {out.suffix!r}.")
+    refuse_existing(out, overwrite=force)
+    rows = read_table(ledger, eps=tuple(eps) if eps else DECADES, confidence=confidence)
+    write_file(out, table_bytes(rows, out.suffix), overwrite=force)
+    if common.json:
+        print_json("sweep-export", {"written": str(out), "rows": len(rows)})
+    else:
+        say(f"written: {out}, {len(rows)} rows")
+    return 0
+
+
+@app.command
+def merge(
+    out: Path, ledgers: Annotated[list[Path], Parameter(consume_multiple=True)], *, common: Common = COMMON
+) -> int:
+    """Gather the blocks of several ledgers in one.
+
+    Example: slth sweep merge all.sqlite part1.sqlite part2.sqlite part3.sqlite
+
+    Parameters
+    ----------
+    out
+        Ledger to write, created or added to.
+    ledgers
+        Ledgers to read; they are not changed.
+    """
+    from slth.experiments.sweep import merge_ledgers
+
+    new = merge_ledgers(out, ledgers)
+    if common.json:
+        print_json("sweep-merge", {"ledger": str(out), "new_blocks": new})
+    else:
+        say(f"{new} new blocks in {out}")
+    return 0
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.split("/")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise InvalidInput(f"`--shard` must be i/n like 2/8; got {text!r}.")
+    return int(parts[0]), int(parts[1])
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Blocks done, their rate and the time left, on stderr: a bar on a terminal, otherwise some lines."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=error_console(),
+        transient=True,
+    ) as bars:
+        task = bars.add_task("sweep", total=None, rate="")
+        rate = _Rate()
+
+        def show(stage: str, done: int, total: int) -> None:
+            del stage
+            bars.update(task, completed=done, total=total, rate=f"{rate.at(done):.3g} blocks/s")
+
+        yield show
+
+
+def _lines() -> Progress:
+    rate = _Rate()
+    last = 0.0
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        speed = rate.at(done)
+        now = time.monotonic()
+        if now - last < LINE_SECONDS and done < total:
+            return
+        last = now
+        left = f", {(total - done) / speed:.0f} s left" if speed else ""
+        sys.stderr.write(f"{stage}: {done} of {total} blocks, {speed:.3g} blocks/s{left}\n")
+        sys.stderr.flush()
+
+    return show
+
+
+class _Rate:
+    """Blocks a second since the start, which may have found some done."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._first: int | None = None
+
+    def at(self, done: int) -> float:
+        if self._first is None:
+            self._first, self._began = done, time.monotonic()
+        spent = time.monotonic() - self._began
+        return (done - self._first) / spent if spent > 0 else 0.0
