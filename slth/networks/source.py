@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -244,12 +244,7 @@ class Source:
             "seed": str(self.seed),
             "law": self.law,
             "layers": [
-                {
-                    "inputs": layer.inputs,
-                    "copies": layer.copies,
-                    "outputs": layer.outputs,
-                    "constant_outputs": layer.constant_outputs,
-                }
+                {key: value for key, value in asdict(layer).items() if value is not None}
                 for layer in self.layers
             ],
         }
@@ -274,11 +269,10 @@ class Source:
             raise InvalidInput(f"`layers` must be a list of at most {MAX_LAYERS} layers; got {listed!r:.80}.")
         layers = []
         for i, item in enumerate(listed):
-            layers.append(
-                SourceLayer(
-                    **_fields(item, f"layers[{i}]", ("inputs", "copies", "outputs", "constant_outputs"))
-                )
-            )
+            keys: tuple[str, ...] = ("inputs", "copies", "outputs")
+            if isinstance(item, Mapping) and item.get("constant_outputs") is not None:
+                keys = (*keys, "constant_outputs")
+            layers.append(SourceLayer(**_fields(item, f"layers[{i}]", keys)))
         return cls(int(seed), fields["law"], tuple(layers))
 
     def _layer(self, layer: int) -> SourceLayer:

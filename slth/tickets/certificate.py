@@ -21,6 +21,7 @@ from slth.networks.source import Source
 from slth.tickets.agreement import Agreement, agreement
 from slth.tickets.attack import exact_error, worst_input
 from slth.tickets.bounds import a_posteriori, budget
+from slth.tickets.effective import effective_network
 from slth.tickets.graph import PairGraph, PairNode, nonnegative
 from slth.tickets.layer import Assembled, assemble
 from slth.tickets.pairs import LayerPair
@@ -143,7 +144,7 @@ def issue(
         rms_errors=found.rms_errors,
         inputs_checked=0 if inputs is None else len(inputs),
         predictions_proved=0 if proved is None else proved.count,
-        predictions_equal=0 if inputs is None else equal_predictions(found, inputs),
+        predictions_equal=0 if inputs is None else equal_predictions(target, construction, found, inputs),
     )
 
 
@@ -152,10 +153,13 @@ def agreed(found: Derivation, inputs: FloatArray, bound: float) -> Agreement:
     return agreement(found.graph, inputs, bound, found.scale)
 
 
-def equal_predictions(found: Derivation, inputs: FloatArray) -> int:
+def equal_predictions(
+    target: Network, construction: Construction, found: Derivation, inputs: FloatArray
+) -> int:
     """Inputs on which the float64 outputs of target and ticket have the same argmax: measured, not proved."""
-    target, ticket = forward(found.graph, inputs)
-    return int((target.argmax(axis=1) == ticket.argmax(axis=1)).sum())
+    ticket = effective_network(target, construction, found.assembled)
+    same = target.forward(inputs).argmax(axis=1) == ticket.forward(inputs).argmax(axis=1)
+    return int(same.sum())
 
 
 def entry_errors(

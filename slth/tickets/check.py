@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from slth._typing import BoolArray, FloatArray, IntArray
-from slth.errors import InvalidInput, SlthError, TicketDamaged
+from slth.errors import SlthError, TicketDamaged
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 from slth.tickets.attack import exact_error
@@ -320,7 +320,11 @@ def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
     for name, said, derived in (
         ("inputs_checked", stated.inputs_checked, len(inputs)),
         ("predictions_proved", stated.predictions_proved, proved),
-        ("predictions_equal", stated.predictions_equal, equal_predictions(found, inputs)),
+        (
+            "predictions_equal",
+            stated.predictions_equal,
+            equal_predictions(contents.target, contents.construction, found, inputs),
+        ),
     ):
         if said != derived:
             problems.append(f"certificate: `{name}` says {said}, the files give {derived}")

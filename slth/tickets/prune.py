@@ -357,8 +357,8 @@ def _fits(source: Source, target: Network) -> None:
             wanted.constant_outputs,
         ):
             raise InvalidInput(
-                f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant included) "
-                f"and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."
+                f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant "
+                f"included) and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."
             )
 
 

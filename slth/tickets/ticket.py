@@ -10,14 +10,13 @@ import numpy as np
 
 from slth._typing import BoolArray, FloatArray
 from slth.errors import InvalidInput
-from slth.networks.basis import DenseBasis
-from slth.networks.layers import Add, Linear, Node, ReLU
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, to_slots
 from slth.networks.source import Source
+from slth.tickets.effective import effective_network
 from slth.tickets.layer import Assembled, TicketLayer, assemble
 from slth.tickets.record import Certificate, Construction
-from slth.tickets.scaling import carried_exponents, restored
+from slth.tickets.scaling import carried_exponents
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -99,23 +98,9 @@ class Ticket:
         It is the target's graph with other coefficients. A node whose inputs may be negative becomes the sum
         of two, one on max(x, 0) and one on max(-x, 0).
         """
-        exponents = self.construction.exponents
-        carried = carried_exponents(self.target, exponents)
-        place = {node.name: index for index, node in enumerate(linear_nodes(self.target))}
-        nodes: list[Node] = []
-        for node in self.target.order:
-            if not isinstance(node, Linear):
-                nodes.append(node)
-                continue
-            index = place[node.name]
-            own = self.assembled(index)
-            positive = restored(node, own.positive, exponents[index], carried)
-            if not self.layers[index].signed:
-                nodes.append(positive)
-                continue
-            negative = restored(node, own.negative, exponents[index], carried)
-            nodes += _halves(node, positive, negative)
-        return Network(tuple(nodes), self.target.output)
+        return effective_network(
+            self.target, self.construction, list(map(self.assembled, range(len(self.layers))))
+        )
 
     @property
     def output_scale_exponent(self) -> int:
@@ -224,19 +209,3 @@ class Ticket:
         from slth.tickets.storage import load_ticket
 
         return load_ticket(Path(path))
-
-
-def _halves(node: Linear, positive: Linear, negative: Linear) -> list[Node]:
-    """Nodes that compute `positive` on max(x, 0) plus `negative` on max(-x, 0) under the name of `node`."""
-    features, size = node.input_features, node.basis.inputs
-    mirror = DenseBasis(np.eye(size)[None]) if size > 1 else DenseBasis(np.ones((1, 1, 1)))
-    plus, minus = f"{node.name}.plus", f"{node.name}.minus"
-    flipped = Linear(f"{node.name}.flipped", node.input, -np.eye(features)[:, :, None], mirror)
-    return [
-        ReLU(plus, node.input),
-        flipped,
-        ReLU(minus, flipped.name),
-        Linear(f"{node.name}.positive", plus, positive.coefficients, node.basis, positive.bias, node.groups),
-        Linear(f"{node.name}.negative", minus, negative.coefficients, node.basis, None, node.groups),
-        Add(node.name, (f"{node.name}.positive", f"{node.name}.negative")),
-    ]

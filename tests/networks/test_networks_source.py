@@ -159,8 +159,7 @@ def test_for_network_adds_an_input_where_there_is_a_bias() -> None:
         Source.for_network(network, 1, seed=3, law="normal")
     mix = Linear("mix", "x", [[[1.0]]], [[[1.0]]])
     residual = Network((Input("x", 1), mix, Add("sum", ("x", "mix"))), "sum")
-    with pytest.raises(InvalidInput, match=r"must be a chain .* \(node 'sum'\)"):
-        Source.for_network(residual, 1, seed=3)
+    assert Source.for_network(residual, 5, seed=3).layers == (SourceLayer(1, 5, 1),)
 
 
 def test_json_round_trip() -> None:

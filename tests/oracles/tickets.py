@@ -55,3 +55,19 @@ def plain_forward(weights: list[np.ndarray], biases: list[np.ndarray | None], x:
         if index + 1 < len(weights):
             x = np.maximum(x, 0.0)
     return x
+
+
+def feature_matrices(
+    spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (rows, inputs) on the positive and negative part of each input feature, copy by copy."""
+    inputs, copies = spec["inputs"], spec["copies"]
+    edges = np.unpackbits(bits, axis=2, count=copies, bitorder="little").astype(bool)
+    positive, negative = np.zeros(edges.shape[:2]), np.zeros(edges.shape[:2])
+    for j in range(inputs):
+        for c in np.flatnonzero(edges[:, j].any(axis=0)):
+            first = random_weight_rows(seed, 2 * layer, j, int(c), inputs)[j]
+            second = random_weight_rows(seed, 2 * layer + 1, j, int(c), len(edges)) * edges[:, j, c]
+            positive[:, j] += max(first, 0.0) * second
+            negative[:, j] += max(-first, 0.0) * second
+    return positive, negative

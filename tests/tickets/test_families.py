@@ -1,0 +1,98 @@
+"""Every family of networks end to end: trained target, certified ticket, files, check, symmetry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slth
+from oracles.tickets import feature_matrices
+from slth.tickets.storage import write_manifest
+
+pytest.importorskip("torch", reason="the targets are trained with torch")
+
+from models import FAMILIES, Trained  # noqa: E402
+
+pytestmark = pytest.mark.slow
+EPS = 0.05
+
+
+@cache
+def trained(family: str) -> Trained:
+    return FAMILIES[family]()
+
+
+@cache
+def ticket_of(family: str) -> slth.Ticket:
+    model = trained(family)
+    return slth.prune(model.network, domain=model.domain, eps=EPS, inputs=model.inputs, seed=1)
+
+
+@pytest.fixture(params=list(FAMILIES))
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_ticket_is_certified_and_checked(family: str, tmp_path: Path) -> None:
+    model, ticket = trained(family), ticket_of(family)
+    certificate = ticket.certificate
+    assert 0 < certificate.lower_estimate <= certificate.bound <= EPS
+    assert certificate.predictions_equal == certificate.inputs_checked == len(model.inputs)
+    assert certificate.predictions_proved > 0.5 * len(model.inputs)
+    difference = ticket.network().forward(model.inputs) - model.network.forward(model.inputs)
+    assert np.linalg.norm(difference, axis=1).max() <= certificate.bound
+
+    ticket.save(tmp_path / "ticket")
+    report = slth.check(tmp_path / "ticket", model.network)
+    assert report.bound == certificate.bound
+    assert slth.Ticket.load(tmp_path / "ticket").summary() == ticket.summary()
+
+
+def test_assembled_weights_are_those_of_the_source(family: str, tmp_path: Path) -> None:
+    """Each layer's coefficients again, from source.json and the masks alone, one Philox stream per hidden copy."""
+    ticket = ticket_of(family)
+    ticket.save(tmp_path / "ticket")
+    source = json.loads((tmp_path / "ticket" / "source.json").read_text())
+    masks = np.load(tmp_path / "ticket" / "masks.npz")
+    for index, spec in enumerate(source["layers"]):
+        positive, negative = feature_matrices(spec, int(source["seed"]), index, masks[f"edges_{index + 1}"])
+        own = ticket.assembled(index)
+        assert np.array_equal(own.positive, positive)
+        assert np.array_equal(own.negative, negative)
+
+
+def test_tampering_is_noticed(family: str, tmp_path: Path) -> None:
+    ticket_of(family).save(tmp_path / "ticket")
+    for name in ("masks.npz", "target.npz", "target.json", "source.json"):
+        copy = Path(shutil.copytree(tmp_path / "ticket", tmp_path / name))
+        raw = bytearray((copy / name).read_bytes())
+        raw[len(raw) // 2] ^= 1
+        (copy / name).write_bytes(bytes(raw))
+        with pytest.raises(slth.TicketDamaged, match=name):
+            slth.check(copy)
+    with np.load(tmp_path / "ticket" / "masks.npz") as stored:
+        arrays = {key: stored[key].copy() for key in stored.files}
+    kept = np.argwhere(arrays["edges_1"])[0]
+    arrays["edges_1"][tuple(kept)] &= arrays["edges_1"][tuple(kept)] - 1
+    np.savez(tmp_path / "ticket" / "masks.npz", **arrays)
+    write_manifest(tmp_path / "ticket")
+    with pytest.raises(slth.TicketDamaged, match=r"the kept edges sum|masks\.npz"):
+        slth.check(tmp_path / "ticket")
+
+
+@pytest.mark.parametrize("name", ["p4m", "sets", "graphs"])
+def test_ticket_is_as_equivariant_as_its_target(name: str) -> None:
+    """Outputs are invariant under the group that acts on inputs: target and ticket alike, to rounding."""
+    model, ticket = trained(name), ticket_of(name)
+    assert model.symmetries is not None
+    for network in (model.network, ticket.network()):
+        plain = network.forward(model.inputs)
+        for permutation in model.symmetries:
+            moved = network.forward(model.inputs[:, permutation])
+            assert np.abs(moved - plain).max() <= 1e-12 * np.abs(plain).max()
+
