@@ -22,7 +22,7 @@ from slth.tickets.agreement import Agreement, agreement
 from slth.tickets.attack import exact_error, worst_input
 from slth.tickets.bounds import a_posteriori, budget
 from slth.tickets.effective import effective_network
-from slth.tickets.graph import PairGraph, PairNode, nonnegative
+from slth.tickets.graph import PairGraph, PairNode
 from slth.tickets.layer import Assembled, assemble
 from slth.tickets.pairs import LayerPair
 from slth.tickets.record import Certificate, Construction
@@ -119,10 +119,20 @@ def target_graph(target: Network, weights: Sequence[FloatArray]) -> PairGraph:
     return pair_graph(target, weights, [(weight, -weight) for weight in weights])
 
 
-def signed_layers(graph: PairGraph, target: Network, domain: Domain) -> tuple[bool, ...]:
-    """Whether each linear node's inputs may be negative, so that a negative half must be built."""
-    proved = nonnegative(graph, domain)
-    return tuple(not proved[node.input] for node in linear_nodes(target))
+def signed_layers(target: Network, domain: Domain) -> tuple[bool, ...]:
+    """Whether each linear node's inputs may be negative, so that a negative half must be built.
+
+    After a ReLU nothing is negative; pools, sums and flattening keep that; the input is as the domain says.
+    """
+    never: dict[str, bool] = {}
+    for node in target.order:
+        if isinstance(node, Input):
+            never[node.name] = domain.nonnegative
+        elif isinstance(node, (Linear, ReLU)):
+            never[node.name] = isinstance(node, ReLU)
+        else:
+            never[node.name] = all(never[parent] for parent in node.parents)
+    return tuple(not never[node.input] for node in linear_nodes(target))
 
 
 def issue(

@@ -26,7 +26,6 @@ from slth.tickets.certificate import (
     derive,
     equal_predictions,
     signed_layers,
-    target_graph,
 )
 from slth.tickets.layer import Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
@@ -160,10 +159,7 @@ def _shape_problems(contents: Contents) -> list[str]:
                 problems.append(f"layer {layer.name!r}: stored network and masks differ in shape")
     if problems:
         return problems
-    graph = target_graph(target, scaled_slots(target, construction.exponents))
-    for layer, signed in zip(
-        construction.layers, signed_layers(graph, target, construction.domain), strict=True
-    ):
+    for layer, signed in zip(construction.layers, signed_layers(target, construction.domain), strict=True):
         if layer.signed != signed:
             problems.append(f"layer {layer.name!r}: `signed` does not follow from target and domain")
     return problems

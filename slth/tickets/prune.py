@@ -6,46 +6,32 @@ neurons' two random weights. All are solved, layer by layer; nothing is redrawn,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import FloatArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
 from slth.errors import InvalidInput, WeightsUnreachable
 from slth.networks.domain import Domain
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 from slth.networks.source import Source
-from slth.subset_sum.batch import solve_batch
-from slth.subset_sum.result import Status
-from slth.tickets.arrangement import ARRANGEMENTS, HalfSample, halves
+from slth.tickets.arrangement import ARRANGEMENTS
 from slth.tickets.bounds import tolerances_for
 from slth.tickets.certificate import issue, signed_layers, target_graph
-from slth.tickets.layer import PRODUCT_SCALE, TicketLayer, input_blocks, pack
+from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
+from slth.tickets.layer import TicketLayer, pack
 from slth.tickets.record import Construction
+from slth.tickets.resume import FinishedLayers
 from slth.tickets.scaling import carried_exponents, scale_exponents, scaled_slots
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 from slth.tickets.ticket import Ticket
 
-Progress = Callable[[str, int, int], None]
 SEARCHES = ("within", "closest")
 BUDGETS = ("frobenius", "theorem")
-
-
-@dataclass(frozen=True)
-class Unreached:
-    """A target weight that no subset reaches: where it is, the best error there is, the tolerance (both in
-    scaled units). `error` is infinite when fewer than k neurons can serve it."""
-
-    layer: str
-    output: int
-    input: int
-    half: str
-    error: float
-    tolerance: float
 
 
 def prune(
@@ -53,7 +39,8 @@ def prune(
     source: Source | None = None,
     *,
     domain: Domain,
-    eps: float,
+    eps: float | None = None,
+    tolerance: float | None = None,
     k: int | Sequence[int] | None = None,
     copies: int | Sequence[int] | None = None,
     subset_density: float = 0.35,
@@ -62,6 +49,7 @@ def prune(
     budget: str = "frobenius",
     seed: int = 0,
     inputs: npt.ArrayLike | None = None,
+    resume: str | Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Ticket:
@@ -81,8 +69,11 @@ def prune(
         The random network to prune, fixed beforehand. Default: drawn from `seed` with `copies` copies.
     domain : Domain
         Inputs on which the certificate holds. Where no input is negative only the positive half is built.
-    eps : float
+    eps : float, optional
         Certified l2 error of the output, > 0, in the target's units.
+    tolerance : float, optional
+        Instead of eps: the error allowed of every weight, relative to the largest of its layer, in (0, 1). The
+        weights are then all that is certified; for networks too large for a bound on the output.
     k : int or one per layer, optional
         Subset size, 1 <= k. Default: `subset_density` times the number of usable neurons.
     copies : int or one per layer, optional
@@ -101,6 +92,9 @@ def prune(
         Of the source, when none is given; 0 <= seed < 2^128.
     inputs : (N, d) array, optional
         Data inside the domain. The ticket then also proves on which of them predictions agree.
+    resume : path, optional
+        Folder in which finished layers are kept, so that the same call, made again, goes on from there. Made
+        if there is none; yours to remove.
     threads : int, optional
         Worker threads; the result does not depend on it.
     progress : callable, optional
@@ -109,7 +103,7 @@ def prune(
     Returns
     -------
     Ticket
-        Its certified bound is at most eps.
+        Its certified bound is at most eps; or, with `tolerance`, its weights are certified.
 
     Raises
     ------
@@ -120,7 +114,8 @@ def prune(
     CapacityExceeded
         No source of reasonable size is predicted to do.
     """
-    as_real(eps, "eps", low=0.0, open_low=True)
+    if (eps is None) == (tolerance is None):
+        raise InvalidInput(f"`eps` or `tolerance` must be given, one of them; got {eps!r} and {tolerance!r}.")
     as_real(subset_density, "subset_density", low=0.0, high=1.0, open_low=True, open_high=True)
     as_choice(arrangement, "arrangement", ARRANGEMENTS)
     as_choice(search, "search", SEARCHES)
@@ -133,12 +128,20 @@ def prune(
     data = None if inputs is None else _data(inputs, domain)
     exponents = scale_exponents(target)
     weights = scaled_slots(target, exponents)
-    graph = target_graph(target, weights)
-    signed = signed_layers(graph, target, domain)
-    # A claim is rounded up (certificate.CLAIM_SLACK): leave room for it, so that it still stays within eps.
-    scale = carried_exponents(target, exponents)[target.output]
-    aim = float(np.ldexp(eps * (1.0 - 2.0**-24), -scale))
-    tolerances = tolerances_for(graph, domain, aim, counting=budget)
+    signed = signed_layers(target, domain)
+    if eps is not None:
+        aim = as_real(eps, "eps", low=0.0, open_low=True) * (1.0 - 2.0**-24)
+        # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
+        scale = carried_exponents(target, exponents)[target.output]
+        graph = target_graph(target, weights)
+        tolerances = tolerances_for(graph, domain, float(np.ldexp(aim, -scale)), counting=budget)
+    else:
+        if data is not None:
+            raise InvalidInput(
+                "`inputs` must be None with `tolerance`: nothing is proved of outputs. Use `eps`."
+            )
+        share = as_real(tolerance, "tolerance", low=0.0, high=1.0, open_low=True, open_high=True)
+        tolerances = [share * float(np.abs(weight).max()) or share for weight in weights]
 
     per_layer_k = _per_layer(k, "k", len(nodes))
     per_layer_copies = _per_layer(copies, "copies", len(nodes))
@@ -170,42 +173,46 @@ def prune(
     if source is None:
         source = Source.for_network(target, [size[1] for size in sizes], seed=seed)
 
+    finished = FinishedLayers(None if resume is None else Path(resume), source)
     failures: list[Unreached] = []
     layers = []
     for index, node in enumerate(nodes):
-        edges = _solve_layer(
-            source,
-            index,
-            node.name,
-            weights[index],
+        task = LayerTask(
+            index=index,
+            name=node.name,
+            weight=weights[index],
             k=sizes[index][0],
-            tolerance=tolerances[index],
+            tolerance=float(tolerances[index]),
             signed=signed[index],
             biased=node.bias is not None,
             arrangement=arrangement,
             search=search,
-            threads=threads,
-            progress=progress,
-            failures=failures,
         )
+        packed = finished.get(task)
+        if packed is None:
+            edges, missed = fill_layer(source, task, threads=threads, progress=progress)
+            packed = pack(edges)
+            failures += missed
+            if not missed:
+                finished.put(task, packed)
         layers.append(
             TicketLayer(
                 name=node.name,
                 outputs=weights[index].shape[0],
                 inputs=weights[index].shape[1],
                 copies=source.layers[index].copies,
-                biased=node.bias is not None,
-                signed=signed[index],
+                biased=task.biased,
+                signed=task.signed,
                 scale_exponent=exponents[index],
-                k=sizes[index][0],
-                tolerance=float(tolerances[index]),
-                packed=pack(edges),
+                k=task.k,
+                tolerance=task.tolerance,
+                packed=packed,
             )
         )
     if failures:
         raise WeightsUnreachable(_failure_message(failures), tuple(failures))
     construction = Construction(
-        eps=float(eps),
+        eps=None if eps is None else float(eps),
         arrangement=arrangement,
         search=search,
         budget=budget,
@@ -214,109 +221,6 @@ def prune(
     )
     certificate = issue(source, target, construction, data)
     return Ticket(source=source, target=target, construction=construction, certificate=certificate, inputs=data)
-
-
-def _solve_layer(
-    source: Source,
-    index: int,
-    name: str,
-    weight: FloatArray,
-    *,
-    k: int,
-    tolerance: float,
-    signed: bool,
-    biased: bool,
-    arrangement: str,
-    search: str,
-    threads: int | None,
-    progress: Progress | None,
-    failures: list[Unreached],
-) -> BoolArray:
-    """Edges (d', D, N) kept for one layer; weights that cannot be reached are appended to `failures`."""
-    outputs, inputs = weight.shape
-    copies = source.layers[index].copies
-    first = source.matched(index)
-    edges = np.zeros((outputs, inputs, copies), dtype=np.bool_)
-    for start, stop in input_blocks(inputs, copies, outputs):
-        second = source.outgoing_block(index, start, stop)
-        jobs = []
-        for j in range(start, stop):
-            both = halves(arrangement, first[j], signed=signed and not (biased and j == inputs - 1))
-            jobs += [(j, half, sample) for half, sample in enumerate(both)]
-        for sizes, group in _alike(jobs, k):
-            _solve_group(
-                sizes, group, name, weight, first, second, start,
-                tolerance=tolerance, search=search, threads=threads, edges=edges, failures=failures,
-            )  # fmt: skip
-        if progress is not None:
-            progress(name, outputs * stop, outputs * inputs)
-    return edges
-
-
-Job = tuple[int, int, HalfSample]
-
-
-def _alike(jobs: list[Job], k: int) -> Iterator[tuple[tuple[int, int] | None, list[Job]]]:
-    """Jobs grouped by what makes them one batch: the same number of live samples and the same sizes."""
-    groups: dict[tuple[int, tuple[int, int] | None], list[Job]] = {}
-    for job in jobs:
-        groups.setdefault((job[2].live.size, job[2].sizes(k)), []).append(job)
-    for (_, sizes), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or (-1, -1))):
-        yield sizes, group
-
-
-def _solve_group(
-    sizes: tuple[int, int] | None,
-    group: list[Job],
-    name: str,
-    weight: FloatArray,
-    first: IntArray,
-    second: IntArray,
-    start: int,
-    *,
-    tolerance: float,
-    search: str,
-    threads: int | None,
-    edges: BoolArray,
-    failures: list[Unreached],
-) -> None:
-    """Solve the subset sums of several (input, half) jobs with equally many live samples; fill `edges`."""
-    samples, targets, places = [], [], []
-    for j, half, sample in group:
-        rows = np.flatnonzero(weight[:, j] != 0.0)
-        magnitude = np.abs(first[j, sample.live])
-        samples.append((magnitude[:, None] * second[j - start][np.ix_(sample.live, rows)]).T * PRODUCT_SCALE)
-        targets.append(weight[rows, j] if half == 0 else -weight[rows, j])
-        places += [(int(i), j, half, sample.live) for i in rows]
-    if not places:
-        return
-    if sizes is None:
-        failures += [_unreached(name, place, np.inf, tolerance) for place in places]
-        return
-    stacked, wanted = np.concatenate(samples), np.concatenate(targets)
-    eps = None if search == "closest" else tolerance
-    batch = solve_batch(stacked, wanted, k=sizes, eps=eps, threads=threads)
-    missed = []
-    for place, kept, error, status, row in zip(
-        places, batch.mask, batch.errors, batch.statuses, range(len(places)), strict=True
-    ):
-        # A rounded error strictly below the tolerance proves the exact one is; FOUND was decided exactly.
-        if status == Status.FOUND.value or (status == Status.CLOSEST_PROVED.value and error < tolerance):
-            i, j, _, live = place
-            edges[i, j, live[kept]] = True
-        else:
-            missed.append(row)
-    if missed:
-        closest = solve_batch(stacked[missed], wanted[missed], k=sizes, threads=threads).errors
-        failures += [
-            _unreached(name, places[row], float(error), tolerance)
-            for row, error in zip(missed, closest, strict=True)
-        ]
-
-
-def _unreached(name: str, place: tuple[int, int, int, IntArray], error: float, tolerance: float) -> Unreached:
-    i, j, half, _ = place
-    return Unreached(name, i, j, ("positive", "negative")[half], error, tolerance)
 
 
 def _failure_message(failures: list[Unreached]) -> str:
