@@ -14,7 +14,8 @@ from slth._validate import as_integer, as_real
 from slth.errors import InvalidInput
 from slth.experiments.estimate import Progress, count_trials
 from slth.experiments.export import Row
-from slth.experiments.intervals import Proportion, clopper_pearson
+from slth.experiments.intervals import Proportion, clopper_pearson, trials_needed
+from slth.experiments.sequence import sequence_high, sequence_low
 from slth.experiments.trial import experiment
 from slth.laws.law import Law
 from slth.laws.named import law_by_name
@@ -22,6 +23,7 @@ from slth.theory.sizes import n_cover, n_hit
 
 Side = Literal["below", "reached", "undecided"]
 MOST_N = 10**6
+_LOOKS = 30  # more than a search takes, as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def threshold(
     confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
     seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
     law = law_by_name(law) if isinstance(law, str) else law
+    _check_trials(trials, probability, confidence)
     found: dict[int, Evidence] = {}
 
     def size(n: int) -> int:
@@ -246,8 +249,7 @@ def threshold(
 
     def look(n: int) -> Side:
         if n not in found:
-            i = len(found) + 1
-            each = 1.0 - (1.0 - confidence) / (i * (i + 1))
+            each = _level(len(found) + 1, confidence)
             trial = experiment(event, n, size(n), eps, law=law, where=where)
             p = count_trials(
                 trial,
@@ -269,6 +271,27 @@ def threshold(
     start = max(least, as_integer(start, "start", low=1, high=MOST_N))
     _search(look, start, least)
     return bracket(found.values(), probability, confidence=confidence, monotone=density is None, least=least)
+
+
+def _level(i: int, confidence: float) -> float:
+    """Confidence of the i-th look: what is spent adds up to less than 1 - confidence."""
+    return 1.0 - (1.0 - confidence) / (i * (i + 1))
+
+
+def _check_trials(trials: int, probability: float, confidence: float) -> None:
+    """Refuse a number of trials with which even hits alone would not show that `probability` is reached."""
+    needed = max(
+        trials_needed(
+            estimate, probability, confidence=_level(_LOOKS, confidence), low=sequence_low, high=sequence_high
+        )
+        or 0
+        for estimate in (0.0, 1.0)
+    )
+    if trials < needed:
+        raise InvalidInput(
+            f"`trials` must be at least {needed} to place a threshold of {probability:g} at this confidence; "
+            f"got {trials}."
+        )
 
 
 def _search(look: Callable[[int], Side], start: int, least: int) -> None:

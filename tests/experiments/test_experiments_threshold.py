@@ -48,14 +48,14 @@ def test_one_sample_has_a_closed_form(probability: float) -> None:
     eps = 0.06
     truth = math.ceil(math.log(1 - probability) / math.log(1 - eps))
     found = threshold(
-        "hit", eps, k=1, where=0.0, probability=probability, trials=2000, confidence=1 - 1e-6, seed=3
+        "hit", eps, k=1, where=0.0, probability=probability, trials=4000, confidence=1 - 1e-6, seed=3
     )
     assert found.high is not None
     assert found.low <= truth <= found.high
     assert found.high - found.low <= 0.8 * truth
     assert found.monotone
     again = threshold(
-        "hit", eps, k=1, where=0.0, probability=probability, trials=2000, confidence=1 - 1e-6, seed=3, threads=1
+        "hit", eps, k=1, where=0.0, probability=probability, trials=4000, confidence=1 - 1e-6, seed=3, threads=1
     )
     assert found == again
 
@@ -173,6 +173,10 @@ def test_points_need_both_ends() -> None:
         ({"probability": 1.0}, "`probability` must be a finite number"),
         ({"eps": 0.0}, "`eps` must be a finite number"),
         ({"where": "corner"}, "`target` must be one of"),
+        (
+            {"trials": 100, "probability": 0.99},
+            r"`trials` must be at least 1\d\d\d to place a threshold of 0.99",
+        ),
         ({"start": 0}, "`start` must be an integer"),
     ],
 )
