@@ -215,8 +215,9 @@ def _decide_one_per_block(trial: Experiment, samples: FloatArray, targets: Float
     """Outcomes of hit with one sample per block, by exact counts."""
     from slth.subset_sum.count import count
 
-    hits = [
-        count(sample, target, trial.eps, k=trial.k, blocks=trial.blocks).count > 0
-        for sample, target in zip(samples, targets.tolist(), strict=True)
-    ]
-    return np.array(hits, np.int64)
+    answers = np.full(len(samples), UNKNOWN, np.int64)
+    for row, sample in enumerate(samples):
+        found = count(sample, float(targets[row]), trial.eps or 0.0, blocks=trial.blocks).count
+        if found is not None:
+            answers[row] = YES if found else NO
+    return answers

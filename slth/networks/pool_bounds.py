@@ -74,10 +74,15 @@ def _signs(pool: AveragePool | MaxPool, box: Enclosure) -> tuple[BoolArray, Bool
     return negative[0] == 0.0, negative[1] == 0.0
 
 
+def pooled_up(pool: AveragePool | MaxPool, entries: FloatArray) -> FloatArray:
+    """Upper bounds of the pools of non-negative (B, features * t) numbers; zero where all are zero."""
+    values, errors = pool_values(pool, entries)
+    return np.where(errors > 0.0, up(values + errors), values)
+
+
 def pool_error(
     pool: AveragePool | MaxPool, entries: FloatArray, norm: float, lipschitz: float
 ) -> tuple[FloatArray, float]:
     """Bounds, entrywise and in l2, of what an error so bounded becomes."""
-    values, errors = pool_values(pool, entries[None])
-    after = np.where(errors[0] > 0.0, up(values[0] + errors[0]), values[0])
+    after = pooled_up(pool, entries[None])[0]
     return after, min(up_scalar(lipschitz * norm) if norm else 0.0, norm_upper(after))

@@ -115,6 +115,15 @@ def _add(build: Builder, op: Operator) -> Value:
     return build.add_constant(op.name, op.value(0), op.required(1), sole=op.sole)
 
 
+def _mul(build: Builder, op: Operator) -> Value:
+    place = 0 if isinstance(op.inputs[0], Value) else 1
+    value, factor = op.value(place), op.required(1 - place)
+    if factor.size != 1 or factor.ndim > len(value.shape):
+        raise refused("multiply values by single numbers", f"shape {factor.shape}", op.name)
+    by = np.full(value.shape[0], float(factor.reshape(-1)[0]))
+    return build.scale(op.name, value, by, np.zeros_like(by), sole=op.sole)
+
+
 def _conv(build: Builder, op: Operator) -> Value:
     weight = op.required(1)
     kernel = weight.shape[2:]
@@ -330,6 +339,7 @@ OPERATORS: dict[str, Callable[[Builder, Operator], Any]] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Add": _add,
+    "Mul": _mul,
     "Conv": _conv,
     "Pad": _pad,
     "BatchNormalization": _batch_norm,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from slth._typing import FloatArray
 from slth.errors import InvalidInput
 from slth.readers.build import Builder, Value, refused, same_padding, unsupported
@@ -27,7 +29,8 @@ SUPPORTED = (
     "Dropout",
     "Identity",
     "Softmax",
-    "and the functions linear, conv1d, conv2d, relu, add, flatten, reshape, view, mean, max and average pools",
+    "and the functions linear, conv1d, conv2d, relu, add, mul by a number, flatten, reshape, view, mean, "
+    "max and average pools",
 )
 BATCH = object()  # the size of the batch axis, wherever a module asks for it
 
@@ -295,6 +298,16 @@ def _call_add(call: Call, first: Any, second: Any, *, alpha: Any = 1) -> Value:
     raise refused("add values of layers", f"{type(first).__name__} and {type(second).__name__}", call.name)
 
 
+def _call_mul(call: Call, first: Any, second: Any) -> Value:
+    value, factor = (first, second) if isinstance(first, Value) else (second, first)
+    if not isinstance(value, Value) or isinstance(factor, bool) or not isinstance(factor, int | float):
+        raise refused("multiply values by numbers only", f"{type(second).__name__}", call.name)
+    channels = value.shape[0]
+    return call.build.scale(
+        call.name, value, np.full(channels, float(factor)), np.zeros(channels), sole=call.sole(call.node)
+    )
+
+
 def _call_view(call: Call, value: Value, *shape: Any) -> Value:
     sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
     if len(sizes) < 2 or not (sizes[0] is BATCH or sizes[0] == -1) or BATCH in sizes[1:]:
@@ -362,6 +375,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "relu": lambda call, value, inplace=False: call.build.relu(call.name, value),  # noqa: ARG005
     "add": _call_add,
     "iadd": _call_add,
+    "mul": _call_mul,
     "flatten": lambda call, value, start_dim=0, end_dim=-1: _flattened(
         call.build, call.name, value, start_dim, end_dim
     ),

@@ -134,8 +134,7 @@ class _Reader:
             raise refused(f"call {kind} as documented", f"other arguments ({error})", node.name) from None
 
     def _sole(self, node: Any) -> bool:
-        first = node.args[0]
-        return isinstance(first, self._torch.fx.Node) and len(first.users) == 1
+        return all(len(item.users) == 1 for item in node.all_input_nodes)
 
     def _own(self, parameter: Any, name: str, uses: int = 1) -> None:
         """Remember whose parameter it is; one that is used again is shared, and so refused."""

@@ -112,7 +112,7 @@ def _cheapest(n: int, k: int, log2_need: float) -> tuple[int, int] | None:
                 cost = _cost(m, j)
                 if best is None or cost < best[0]:
                     best = (cost, m, j)
-        if best is not None and 2.0 ** (m / 2) > best[0]:
+        if best is not None and m > 2 * math.log2(best[0]):
             break  # larger pools only cost more
     return None if best is None else best[1:]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,10 @@ import numpy.typing as npt
 from slth._typing import BoolArray, FloatArray
 from slth._validate import as_floats, as_real, read_only
 from slth.errors import InvalidInput
-from slth.networks.norms import inflate, rounding, up, up_scalar
+from slth.networks.norms import UNIT, add_up, inflate, rounding, up, up_scalar
+from slth.networks.pool_bounds import pool_values, pooled_up
+from slth.networks.pooling import AveragePool, MaxPool
+from slth.tickets.graph import PairGraph, Pairs, fitting
 from slth.tickets.pairs import LayerPair
 
 _ROWS = 4096  # inputs evaluated at once
@@ -49,21 +52,19 @@ class Agreement:
         return float(self.margins.min(initial=np.inf))
 
 
-def agreement(
-    pairs: Sequence[LayerPair], inputs: npt.ArrayLike, bound: float, output_scale_exponent: int = 0
-) -> Agreement:
+def agreement(pairs: Pairs, inputs: npt.ArrayLike, bound: float, output_scale_exponent: int = 0) -> Agreement:
     """Compare the target's margins with a bound of the output error.
 
     Parameters
     ----------
-    pairs : sequence of LayerPair
-        The chain; only the target's weights are looked at.
+    pairs : PairGraph, or sequence of LayerPair
+        The layers as a graph, or as a chain; only the target's weights are looked at.
     inputs : (N, d) array
         Inputs inside the domain for which `bound` holds.
     bound : float
         Bound of ||g(x) - f(x)||_2 in original units, >= 0.
     output_scale_exponent : int
-        Outputs of the chain are multiplied by 2 to this power.
+        Outputs are multiplied by 2 to this power.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def agreement(
     Raises
     ------
     InvalidInput
-        If `inputs` does not fit, `bound` is negative or not finite, or there are fewer than two outputs.
+        If `inputs` or layers do not fit, `bound` is negative or not finite, or there are not two outputs.
 
     Notes
     -----
@@ -83,8 +84,8 @@ def agreement(
     factor would do.
 
     The target is evaluated in floats. An error bound of each activation is carried along: with h off by at
-    most r, W h is off by at most |W| r plus the rounding of the product, and ReLU does not enlarge it. Time
-    O(N m_t) for m_t target weights.
+    most r, W h is off by at most |W| r plus the rounding of the product; ReLU does not enlarge r, sums add it,
+    means and maxima take the mean and the maximum of it. Time O(N m_t) for m_t target weights.
 
     Examples
     --------
@@ -93,14 +94,12 @@ def agreement(
     array([ True, False])
     """
     data = as_floats(inputs, "inputs", ndim=2)
-    expected = pairs[0].weight.shape[1] - pairs[0].biased
-    if data.shape[1] != expected:
-        raise InvalidInput(f"`inputs` must have {expected} columns; got shape {data.shape}.")
-    if pairs[-1].weight.shape[0] < 2:
-        raise InvalidInput(f"`pairs` must end with two outputs or more; got {pairs[-1].weight.shape[0]}.")
+    graph = fitting(pairs)
+    if data.shape[1] != graph.inputs:
+        raise InvalidInput(f"`inputs` must have {graph.inputs} columns; got shape {data.shape}.")
     threshold = up_scalar(_ROOT_TWO * as_real(bound, "bound", low=0.0))
-    chunks = [_margins(pairs, data[row : row + _ROWS]) for row in range(0, len(data), _ROWS)]
-    scaled = np.concatenate(chunks) if chunks else np.zeros(0)
+    starts = range(0, max(len(data), 1), _ROWS)
+    scaled = np.concatenate([_margins(graph, data[row : row + _ROWS]) for row in starts])
     # Exact in the normal range; outside it, rounded towards what is proved.
     with np.errstate(over="ignore", under="ignore"):
         margins = np.ldexp(scaled, output_scale_exponent)
@@ -109,19 +108,12 @@ def agreement(
     return Agreement(read_only(margins), read_only(margins > threshold), threshold)
 
 
-def _margins(pairs: Sequence[LayerPair], values: FloatArray) -> FloatArray:
+def _margins(graph: PairGraph, points: FloatArray) -> FloatArray:
     """Lower bounds (N,) of the largest output minus the second largest, in scaled units."""
-    errors = np.zeros_like(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        for pair in pairs:
-            if pair.biased:
-                values = np.hstack((values, np.ones((len(values), 1))))
-                errors = np.hstack((errors, np.zeros((len(errors), 1))))
-            steep, terms = np.abs(pair.weight).T, pair.weight.shape[1]
-            errors = up(inflate(errors @ steep, terms) + rounding(np.abs(values) @ steep, terms))
-            values = values @ pair.weight.T
-            if pair.relu:
-                values = np.maximum(values, 0.0)
+        values, errors = _target_outputs(graph, points)
+        if values.shape[1] < 2:
+            raise InvalidInput(f"`pairs` must end with two outputs or more; got {values.shape[1]}.")
         rows, top = np.arange(len(values)), values.argmax(axis=1)
         least = np.nextafter(values[rows, top] - errors[rows, top], -np.inf)
         most = up(values + errors)
@@ -129,3 +121,39 @@ def _margins(pairs: Sequence[LayerPair], values: FloatArray) -> FloatArray:
         margins = np.nextafter(least - most.max(axis=1), -np.inf)
     # Overflow proves nothing.
     return np.where(np.isfinite(margins), margins, -sys.float_info.max)
+
+
+Rounded = tuple[FloatArray, FloatArray]  # computed values (B, n), and bounds of how far off they are
+
+
+def _target_outputs(graph: PairGraph, points: FloatArray) -> Rounded:
+    found: dict[str, Rounded] = {}
+    for node in graph.nodes:
+        given = [found[parent] for parent in node.parents]
+        if isinstance(node.op, LayerPair):
+            found[node.name] = _through_layer(node.op, *given[0])
+        elif isinstance(node.op, (AveragePool, MaxPool)):
+            values, errors = pool_values(node.op, given[0][0])
+            found[node.name] = values, add_up(pooled_up(node.op, given[0][1]), errors)
+        elif node.op == "input":
+            found[node.name] = points, np.zeros_like(points)
+        elif node.op == "relu":
+            found[node.name] = np.maximum(given[0][0], 0.0), given[0][1]
+        else:
+            found[node.name] = reduce(_plus, given)
+    return found[graph.output]
+
+
+def _through_layer(pair: LayerPair, values: FloatArray, errors: FloatArray) -> Rounded:
+    if pair.biased:
+        values = np.hstack((values, np.ones((len(values), 1))))
+        errors = np.hstack((errors, np.zeros((len(errors), 1))))
+    steep, terms = np.abs(pair.weight).T, pair.weight.shape[1]
+    errors = up(inflate(errors @ steep, terms) + rounding(np.abs(values) @ steep, terms))
+    return values @ pair.weight.T, errors
+
+
+def _plus(one: Rounded, other: Rounded) -> Rounded:
+    total = one[0] + other[0]
+    # Half a unit in the last place of the sum; below the normal range sums are exact.
+    return total, up(add_up(one[1], other[1]) + np.abs(total) * (2.0 * UNIT))

@@ -138,6 +138,13 @@ def as_graph(pairs: Pairs) -> PairGraph:
     return pairs if isinstance(pairs, PairGraph) else PairGraph.chain(pairs)
 
 
+def fitting(pairs: Pairs) -> PairGraph:
+    """The graph, once its layers fit each other and every number is finite; raises InvalidInput otherwise."""
+    graph = as_graph(pairs)
+    _check_sizes(graph, graph.inputs)
+    return graph
+
+
 def checked(pairs: Pairs, domain: Domain) -> PairGraph:
     """The graph, once its layers fit each other and the domain and every number is finite.
 

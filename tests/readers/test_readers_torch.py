@@ -234,7 +234,7 @@ def hooked(module: Any) -> Any:
         (nn.Sequential(nn.Conv3d(1, 1, 1)), (1, 4, 4), r"got Conv3d \(layer '0'\)"),
         (nn.Sequential(nn.ConvTranspose2d(1, 1, 1)), (1, 4, 4), r"got ConvTranspose2d \(layer '0'\)"),
         (Returns(lambda fc, x: F.gelu(fc(x))), None, r"got gelu \(layer 'gelu'\)\. Supported"),
-        (Returns(lambda fc, x: fc(x) * 2), None, r"got mul \(layer 'mul'\)"),
+        (Returns(lambda fc, x: fc(x) * x), None, r"multiply values by numbers only; got Value \(layer 'mul'\)"),
         (Returns(lambda fc, x: fc(x)[:, :2]), None, r"got indexing \(layer 'getitem'\)"),
         (Returns(lambda fc, x: fc(x) + 1), None, r"add values of layers; got Value and int \(layer 'add'\)"),
         (Returns(lambda fc, x: fc(x).view(-1)), None, r"leave the batch axis alone; got a reshape to \(-1,\)"),

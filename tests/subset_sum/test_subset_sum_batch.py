@@ -148,3 +148,10 @@ def test_rounded_grids_are_settled_in_bulk_or_one_by_one(n: int) -> None:
                     result = solve_batch(table, targets, k=5, eps=eps)
                     result.check()
                     assert np.array_equal(result.found, closest.errors <= eps)
+
+
+def test_many_samples_of_which_few_are_taken() -> None:
+    """The search for a pool of thousands of samples stays within the floats."""
+    samples = np.random.default_rng(5).uniform(-1, 1, (2, 9000))
+    result = solve_batch(samples, [0.25, -0.5], k=1, eps=1e-4)
+    assert result.found.tolist() == (np.abs(samples - [[0.25], [-0.5]]).min(axis=1) <= 1e-4).tolist()

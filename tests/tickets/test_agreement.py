@@ -8,12 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from oracles.certificates import exact_outputs
+from graphs import plain, random_graph
+from oracles.certificates import exact_graph_values, exact_outputs
 
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
+from slth.networks.pooling import AveragePool
+from slth.networks.windows import Windows
 from slth.tickets.agreement import agreement
 from slth.tickets.bounds import a_posteriori
+from slth.tickets.graph import PairGraph, PairNode
 from slth.tickets.pairs import LayerPair
 
 
@@ -64,6 +68,44 @@ def test_proved_predictions_are_equal_in_exact_arithmetic():
         open_ += len(inputs) - found.count
     assert proved > 20
     assert open_ > 20
+
+
+def test_margins_of_graphs_are_proved_lower_bounds_and_tight():
+    rng = np.random.default_rng(5)
+    seen = 0
+    for _ in range(120):
+        domain = Domain.box(0.0, 1.0, size=int(rng.integers(2, 6)))
+        graph = random_graph(rng, domain, spread=0.0, length=int(rng.integers(3, 9)))
+        inputs = rng.random((3, domain.size))
+        outputs = [exact_graph_values(plain(graph), x)[graph.output][0] for x in inputs]
+        if len(outputs[0]) < 2:
+            continue
+        seen += 1
+        for margin, exact in zip(
+            agreement(graph, inputs, 0.0).margins, map(exact_margin, outputs), strict=True
+        ):
+            assert Fraction(margin) <= exact
+            assert float(exact) - margin < 1e-11
+    assert seen > 60
+
+
+def test_rounding_of_sums_and_means_is_counted():
+    # Equal in exact arithmetic only: x / 3 + x / 3 + x / 3 against x, by means of three and by a layer.
+    third = AveragePool("p", "x", 2, Windows(3, 3))
+    nodes = (PairNode("x", (), "input"), PairNode("mean", ("x",), third), PairNode("a", ("mean",), one(3.0)))
+    found = agreement(PairGraph(nodes, "a"), [[0.1, 0.2, 0.3, 0.3, 0.2, 0.1]], 0.0)
+    assert not found.proved[0]
+    values = (
+        PairNode("x", (), "input"),
+        PairNode("a", ("x",), one(1.0)),
+        PairNode("s", ("x", "x", "a"), "add"),
+    )
+    far = agreement(PairGraph(values, "s"), [[0.1, 0.1 + 2.0**-56]], 0.0)
+    assert far.margins[0] <= 3 * 2.0**-56
+
+
+def one(factor):
+    return LayerPair(np.eye(2) * factor, np.eye(2) * factor, None, False)
 
 
 def test_the_square_root_of_two_cannot_be_improved():

@@ -9,14 +9,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from graphs import plain, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.certificates import exact_square, float_errors
+from oracles.certificates import exact_graph_square, exact_square, float_errors, float_graph_errors
 
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
-from slth.tickets.attack import _errors_and_gradients, exact_error, worst_input
+from slth.tickets.attack import exact_error, worst_input
 from slth.tickets.bounds import a_posteriori
+from slth.tickets.evaluate import distances, distances_and_gradients
+from slth.tickets.graph import PairGraph, PairNode
 from slth.tickets.pairs import LayerPair
 
 
@@ -158,9 +161,62 @@ def test_gradients_are_those_of_the_error():
     rng = np.random.default_rng(8)
     pairs = network(rng, [4, 6, 5, 3], spread=0.5)
     points, step = rng.normal(size=(20, 4)), 1e-6
-    errors, slopes = _errors_and_gradients(pairs, points)
+    errors, slopes = distances_and_gradients(pairs, points)
     for j in range(4):
         moved = points.copy()
         moved[:, j] += step
         change = (float_errors(as_chain(pairs), moved) ** 2 - errors**2) / (2 * step)
         np.testing.assert_allclose(slopes[:, j], change, rtol=1e-3, atol=1e-4)
+
+
+def small_graphs(count, seed, spread=0.3):
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        d = int(rng.integers(2, 6))
+        domain = (Domain.box(0.0, 1.0, size=d), Domain.box(-1.0, 2.0, size=d), Domain.ball(1.0, size=d))[
+            index % 3
+        ]
+        yield rng, domain, random_graph(rng, domain, spread=spread, length=int(rng.integers(3, 9)))
+
+
+def test_the_exact_error_of_a_graph_is_the_rational_one_rounded_down():
+    pooled = 0
+    for rng, domain, graph in small_graphs(150, seed=20):
+        x = domain.project(rng.normal(size=domain.size) * rng.choice([1.0, 1e-8]))
+        assert is_just_below(exact_error(graph, x), exact_graph_square(plain(graph), x))
+        assert exact_error(graph, x, 3) == 8 * exact_error(graph, x)
+        pooled += any(type(node.op).__name__ == "AveragePool" for node in graph.nodes)
+    assert pooled > 20
+
+
+def test_what_is_found_on_a_graph_lies_below_its_bound():
+    for rng, domain, graph in small_graphs(40, seed=21):
+        x, error = worst_input(graph, domain, starts=8, steps=20)
+        assert domain.contains(x)
+        proved = exact_error(graph, x)
+        assert proved == pytest.approx(error, rel=1e-6, abs=1e-12)
+        assert proved <= a_posteriori(graph, domain).bound
+        blind = domain.project(rng.uniform(domain.low, domain.high, (500, domain.size)))
+        assert proved >= 0.9 * float_graph_errors(plain(graph), blind).max()
+
+
+def test_gradients_of_graphs_are_those_of_the_error():
+    step = 1e-6
+    for rng, domain, graph in small_graphs(60, seed=22, spread=0.5):
+        points = rng.normal(size=(6, domain.size)) if domain.kind == "ball" else rng.random((6, domain.size))
+        errors, slopes = distances_and_gradients(graph, points)
+        np.testing.assert_allclose(errors, float_graph_errors(plain(graph), points), rtol=1e-9, atol=1e-12)
+        for j in range(domain.size):
+            moved = [points + step * sign * np.eye(domain.size)[j] for sign in (1, -1)]
+            squares = [distances(graph, at) ** 2 for at in moved]
+            change = (squares[0] - squares[1]) / (4 * step)
+            kink = np.abs(squares[0] + squares[1] - 2 * errors**2) > 1e-8
+            np.testing.assert_allclose(slopes[~kink, j], change[~kink], rtol=1e-3, atol=1e-4)
+
+
+def test_layers_that_do_not_fit_are_refused():
+    layer = LayerPair(np.eye(2), np.eye(2), None, False)
+    wide = LayerPair(np.ones((1, 3)), np.ones((1, 3)), None, False)
+    nodes = (PairNode("x", (), "input"), PairNode("a", ("x",), layer), PairNode("b", ("a",), wide))
+    with pytest.raises(InvalidInput, match=r"`pairs` must chain: layer b needs 2 columns; got shape \(1, 3\)"):
+        exact_error(PairGraph(nodes, "b"), [1.0, 2.0])
