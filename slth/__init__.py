@@ -24,6 +24,7 @@ _HOME = {
     "Domain": "slth.networks.domain",
     "Source": "slth.networks.source",
     "SourceLayer": "slth.networks.source",
+    "read": "slth.readers.read",
     "read_network": "slth.readers.arrays",
     "prune": "slth.tickets.prune",
     "Ticket": "slth.tickets.ticket",

@@ -72,7 +72,9 @@ def as_floats(values: npt.ArrayLike, name: str, *, ndim: int | tuple[int, ...]) 
     except InvalidInput:
         raise
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"`{name}` must be an array of real numbers; got {type(values).__name__} ({error}).") from None
+        raise InvalidInput(
+            f"`{name}` must be an array of real numbers; got {type(values).__name__} ({error})."
+        ) from None
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in allowed:
         wanted = " or ".join(str(d) for d in allowed)
@@ -81,7 +83,9 @@ def as_floats(values: npt.ArrayLike, name: str, *, ndim: int | tuple[int, ...]) 
         exact = (np.abs(array) < 2.0**53) | (array == 0)
         if not exact.all():
             place = _place(~exact)
-            raise InvalidInput(f"`{name}` must fit float64 exactly; got the integer {raw[place]}{_show(place)}.")
+            raise InvalidInput(
+                f"`{name}` must fit float64 exactly; got the integer {raw[place]}{_show(place)}."
+            )
     finite = np.isfinite(array)
     if not finite.all():
         place = _place(~finite)
@@ -114,9 +118,7 @@ def _show(place: tuple[int, ...]) -> str:
     return f" at index {place[0] if len(place) == 1 else place}" if place else ""
 
 
-def _range_text(
-    low: float | None, high: float | None, open_low: bool = False, open_high: bool = False
-) -> str:
+def _range_text(low: float | None, high: float | None, open_low: bool = False, open_high: bool = False) -> str:
     if low is None and high is None:
         return ""
     if high is None:

@@ -8,7 +8,7 @@ can run, and an on-disk cache so that only the first run on a machine compiles.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -17,5 +17,4 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def routine(function: F) -> F:
     """Compile `function` lazily, serial, GIL-free, cached on disk."""
-    compiled: F = numba.njit(cache=True, error_model="numpy", fastmath=False, nogil=True)(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, error_model="numpy", fastmath=False, nogil=True)(function))

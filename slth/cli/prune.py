@@ -96,14 +96,14 @@ def command(
 
         example = digits()
         network, data = example.network, example.inputs
-        region = example.domain if domain is None else parse_domain(domain, network.dense_chain()[0].inputs)
+        region = example.domain if domain is None else parse_domain(domain, network.input_size)
     else:
         network = read_network(Path(target))
         if domain is None:
             raise InvalidInput(
                 "`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file."
             )
-        region = parse_domain(domain, network.dense_chain()[0].inputs)
+        region = parse_domain(domain, network.input_size)
     if inputs is not None:
         data = read_inputs(inputs)
     chosen, drawn = choose_seed(seed)

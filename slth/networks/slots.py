@@ -103,8 +103,8 @@ def expanded(node: Linear) -> FloatArray:
     """
     if not is_placement(node):
         raise InvalidInput(
-            f"node {node.name!r} must have a basis whose maps have disjoint 0/1 supports: otherwise its matrix is "
-            "rounded and nothing can be proved from it. Use an orbit or translation basis."
+            f"node {node.name!r} must have a basis whose maps have disjoint 0/1 supports: otherwise its matrix "
+            "is rounded and nothing can be proved from it. Use an orbit or translation basis."
         )
     matrix = node.matrix()
     bias = node.bias_vector()

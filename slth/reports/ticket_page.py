@@ -25,9 +25,8 @@ from slth.reports.page import (
     tiles,
     versions,
 )
-from slth.tickets.bounds import LayerPair
 from slth.tickets.certificate import entry_errors
-from slth.tickets.scaling import scaled_weights
+from slth.tickets.scaling import scaled_slots
 from slth.tickets.ticket import Ticket
 
 BINS = 40
@@ -213,19 +212,12 @@ def layer_table(summary: dict[str, Any]) -> str:
 
 def error_histograms(ticket: Ticket) -> list[ErrorHistogram]:
     """Share of each layer's weights by |error| / tolerance, both halves together."""
-    exponents = [layer.scale_exponent for layer in ticket.layers]
-    weights = scaled_weights(ticket.target.dense_chain(), exponents)
+    weights = scaled_slots(ticket.target, ticket.construction.exponents)
     found = []
     for index, (layer, weight) in enumerate(zip(ticket.layers, weights, strict=True)):
         own = ticket.assembled(index)
-        pair = LayerPair(
-            weight=weight,
-            positive=own.positive,
-            negative=own.negative if layer.signed else None,
-            biased=layer.biased,
-            relu=layer.relu,
-        )
-        ratios = (entry_errors(pair) / layer.tolerance).ravel()
+        errors = entry_errors(weight, own.positive, own.negative if layer.signed else None, layer.biased)
+        ratios = (errors / layer.tolerance).ravel()
         top = max(1.0, float(ratios.max(initial=0.0)))
         counts, edges = np.histogram(ratios, bins=BINS, range=(0.0, top))
         found.append(ErrorHistogram(layer.name, edges, counts / max(1, ratios.size), int(ratios.size)))

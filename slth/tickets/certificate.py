@@ -18,7 +18,7 @@ from slth.networks.network import Network
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.networks.slots import expanded, from_slots, linear_nodes
 from slth.networks.source import Source
-from slth.tickets.agreement import Agreement, agreement
+from slth.tickets.agreement import agreement
 from slth.tickets.attack import exact_error, worst_input
 from slth.tickets.bounds import a_posteriori, budget
 from slth.tickets.effective import effective_network
@@ -34,47 +34,57 @@ CLAIM_SLACK = 2.0**-30
 
 
 @dataclass(frozen=True)
-class Derivation:
-    """All that follows from the files, before it is compared with any claim."""
+class OutputProof:
+    """What is proved of the output, in the target's own units; the graph is scaled by 2^-scale."""
 
-    assembled: tuple[Assembled, ...]
     graph: PairGraph
     scale: int
     a_posteriori: float
     budget: float
     contributions: tuple[float, ...]
+
+    @property
+    def bound(self) -> float:
+        """The smaller of both bounds."""
+        return min(self.a_posteriori, self.budget)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """All that follows from the files, before it is compared with any claim; `output` is None when nothing is
+    claimed of it."""
+
+    assembled: tuple[Assembled, ...]
     largest_errors: tuple[float, ...]
     rms_errors: tuple[float, ...]
+    output: OutputProof | None
 
 
 def derive(source: Source, target: Network, construction: Construction) -> Derivation:
     """Regenerate the source, sum the kept products exactly, and bound what they compute."""
-    exponents = construction.exponents
-    weights = scaled_slots(target, exponents)
+    weights = scaled_slots(target, construction.exponents)
     assembled = tuple(assemble(source, index, layer) for index, layer in enumerate(construction.layers))
     values = [
         (own.positive, own.negative if layer.signed else None)
         for own, layer in zip(assembled, construction.layers, strict=True)
     ]
-    graph = pair_graph(target, weights, values)
-    scale = carried_exponents(target, exponents)[target.output]
+    largest, rms = [], []
+    for weight, value, layer in zip(weights, values, construction.layers, strict=True):
+        errors = entry_errors(weight, *value, layer.biased)
+        largest.append(float(errors.max(initial=0.0)))
+        rms.append(math.sqrt(math.fsum((errors**2).ravel()) / errors.size))
+    output = (
+        None if construction.eps is None else _prove(target, construction, pair_graph(target, weights, values))
+    )
+    return Derivation(assembled, tuple(largest), tuple(rms), output)
+
+
+def _prove(target: Network, construction: Construction, graph: PairGraph) -> OutputProof:
+    scale = carried_exponents(target, construction.exponents)[target.output]
     posterior = a_posteriori(graph, construction.domain, scale)
     tolerances = [layer.tolerance for layer in construction.layers]
     prior = budget(graph, tolerances, construction.domain, counting=construction.budget)
-    errors = [
-        entry_errors(weight, *value, layer.biased)
-        for weight, value, layer in zip(weights, values, construction.layers, strict=True)
-    ]
-    return Derivation(
-        assembled=assembled,
-        graph=graph,
-        scale=scale,
-        a_posteriori=posterior.bound,
-        budget=float(np.ldexp(prior, scale)),
-        contributions=posterior.contributions,
-        largest_errors=tuple(float(error.max(initial=0.0)) for error in errors),
-        rms_errors=tuple(math.sqrt(math.fsum((error**2).ravel()) / error.size) for error in errors),
-    )
+    return OutputProof(graph, scale, posterior.bound, float(np.ldexp(prior, scale)), posterior.contributions)
 
 
 def pair_graph(
@@ -140,27 +150,29 @@ def issue(
 ) -> Certificate:
     """Derive, attack and state: the certificate of a ticket just built."""
     found = derive(source, target, construction)
-    worst, _ = worst_input(found.graph, construction.domain, inputs)
-    bound = claimed(min(found.a_posteriori, found.budget))
-    proved = None if inputs is None else agreed(found, inputs, bound)
+    if found.output is None:
+        return Certificate(largest_errors=found.largest_errors, rms_errors=found.rms_errors)
+    output = found.output
+    worst, _ = worst_input(output.graph, construction.domain, inputs)
+    bound = claimed(output.bound)
+    checked = proved = equal = 0
+    if inputs is not None:
+        checked = len(inputs)
+        proved = agreement(output.graph, inputs, bound, output.scale).count
+        equal = equal_predictions(target, construction, found, inputs)
     return Certificate(
-        bound=bound,
-        a_posteriori=claimed(found.a_posteriori),
-        budget=claimed(found.budget),
-        contributions=tuple(claimed(value) for value in found.contributions),
-        lower_estimate=exact_error(found.graph, worst, found.scale),
-        worst_input=worst,
         largest_errors=found.largest_errors,
         rms_errors=found.rms_errors,
-        inputs_checked=0 if inputs is None else len(inputs),
-        predictions_proved=0 if proved is None else proved.count,
-        predictions_equal=0 if inputs is None else equal_predictions(target, construction, found, inputs),
+        bound=bound,
+        a_posteriori=claimed(output.a_posteriori),
+        budget=claimed(output.budget),
+        contributions=tuple(claimed(value) for value in output.contributions),
+        lower_estimate=exact_error(output.graph, worst, output.scale),
+        worst_input=worst,
+        inputs_checked=checked,
+        predictions_proved=proved,
+        predictions_equal=equal,
     )
-
-
-def agreed(found: Derivation, inputs: FloatArray, bound: float) -> Agreement:
-    """On which inputs a bound proves that ticket and target predict the same class."""
-    return agreement(found.graph, inputs, bound, found.scale)
 
 
 def equal_predictions(

@@ -18,10 +18,11 @@ from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import SlthError, TicketDamaged
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
+from slth.tickets.agreement import agreement
 from slth.tickets.attack import exact_error
 from slth.tickets.certificate import (
     Derivation,
-    agreed,
+    OutputProof,
     claimed,
     derive,
     equal_predictions,
@@ -40,9 +41,9 @@ class CheckReport:
     """What was re-derived from a ticket's files. `facts` says each thing in words."""
 
     path: str
-    bound: float
-    budget: float
-    lower_estimate: float
+    bound: float | None
+    budget: float | None
+    lower_estimate: float | None
     density: float
     overparameterization: float
     predictions_proved: int
@@ -95,15 +96,21 @@ def check(path: str | Path, target: Network | None = None) -> CheckReport:
     construction, certificate = contents.construction, contents.certificate
     kept = sum(layer.kept_first + layer.kept_second for layer in construction.layers)
     weights = sum(layer.outputs * layer.inputs for layer in construction.layers)
-    facts = (
+    facts: tuple[str, ...] = (
         "manifest: every file has its sha256 sum",
         f"source: {contents.source.parameters} weights, specified by seed {contents.source.seed}",
         f"masks: {kept} edges kept; {weights} weights summed in exact integers, equal to the stored network",
         "subset sizes: each weight keeps what the arrangement allows, no edge serves the wrong sign",
         "tolerances: every entry of every error matrix within its layer's tolerance",
-        f"certificate: largest l2 error at most {certificate.bound!r}, at least {certificate.lower_estimate!r}",
-        f"predictions: {certificate.predictions_proved} of {certificate.inputs_checked} proved equal",
     )
+    if certificate.bound is None:
+        facts += ("nothing is claimed of outputs: the weights are all that is certified",)
+    else:
+        lower = certificate.lower_estimate
+        facts += (
+            f"certificate: largest l2 error at most {certificate.bound!r}, at least {lower!r}",
+            f"predictions: {certificate.predictions_proved} of {certificate.inputs_checked} proved equal",
+        )
     return CheckReport(
         path=str(folder),
         bound=certificate.bound,
@@ -267,60 +274,65 @@ def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) 
 
 def _claim_problems(contents: Contents, found: Derivation) -> list[str]:
     """The certificate's numbers against those derived here."""
-    construction, stated = contents.construction, contents.certificate
+    stated = contents.certificate
     problems = []
-    bound = min(found.a_posteriori, found.budget)
-    claims = [
-        ("bound", stated.bound, bound),
-        ("a_posteriori", stated.a_posteriori, found.a_posteriori),
-        ("budget", stated.budget, found.budget),
-    ]
-    claims += [
-        (f"contributions[{index}]", *pair)
-        for index, pair in enumerate(zip(stated.contributions, found.contributions, strict=True))
-    ]
-    for name, said, derived in claims:
-        if not derived <= said <= claimed(derived) * (1 + _CLAIM_ROOM):
-            problems.append(f"certificate: `{name}` says {said!r}, the files give {derived!r}")
-    if stated.bound > construction.eps:
-        problems.append(f"certificate: the bound {stated.bound!r} exceeds eps = {construction.eps!r}")
-    for name, said_all, derived_all in (
+    for name, said, derived in (
         ("largest_errors", stated.largest_errors, found.largest_errors),
         ("rms_errors", stated.rms_errors, found.rms_errors),
     ):
-        if said_all != derived_all:
-            problems.append(f"certificate: `{name}` says {said_all}, the files give {derived_all}")
-    if stated.worst_input.shape != (construction.domain.size,) or not construction.domain.contains(
-        stated.worst_input
-    ):
+        if said != derived:
+            problems.append(f"certificate: `{name}` says {said}, the files give {derived}")
+    if found.output is None:
+        if contents.inputs is not None or stated.inputs_checked or stated.worst_input.size:
+            problems.append("certificate: speaks of inputs, though nothing is claimed of outputs")
+        return problems
+    problems += _output_problems(contents, found.output)
+    return problems + _prediction_problems(contents, found)
+
+
+def _output_problems(contents: Contents, derived: OutputProof) -> list[str]:
+    """Claims about the output error: never below what follows here, nor far above."""
+    stated, construction = contents.certificate, contents.construction
+    problems = []
+    claims = [
+        ("bound", stated.bound, derived.bound),
+        ("a_posteriori", stated.a_posteriori, derived.a_posteriori),
+        ("budget", stated.budget, derived.budget),
+    ]
+    for index, pair in enumerate(zip(stated.contributions, derived.contributions, strict=True)):
+        claims.append((f"contributions[{index}]", *pair))
+    for name, said, least in claims:
+        if said is None or not least <= said <= claimed(least) * (1 + _CLAIM_ROOM):
+            problems.append(f"certificate: `{name}` says {said!r}, the files give {least!r}")
+    if stated.bound is None or construction.eps is None or stated.bound > construction.eps:
+        problems.append(f"certificate: the bound {stated.bound!r} exceeds eps = {construction.eps!r}")
+    domain = construction.domain
+    if stated.worst_input.shape != (domain.size,) or not domain.contains(stated.worst_input):
         problems.append("certificate: `worst_input` does not lie in the domain")
     else:
-        lower = exact_error(found.graph, stated.worst_input, found.scale)
+        lower = exact_error(derived.graph, stated.worst_input, derived.scale)
         if lower != stated.lower_estimate:
             problems.append(
                 f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}"
             )
-    return problems + _prediction_problems(contents, found)
+    return problems
 
 
 def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
     stated, inputs = contents.certificate, contents.inputs
-    if inputs is None:
+    if inputs is None or found.output is None or stated.bound is None:
         if stated.inputs_checked or stated.predictions_proved or stated.predictions_equal:
             return ["certificate: claims predictions without inputs.npz"]
         return []
     if not np.isfinite(inputs).all() or not np.all(contents.construction.domain.contains(inputs)):
         return ["inputs.npz: some input lies outside the domain"]
     problems = []
-    proved = agreed(found, inputs, stated.bound).count
+    proved = agreement(found.output.graph, inputs, stated.bound, found.output.scale).count
+    equal = equal_predictions(contents.target, contents.construction, found, inputs)
     for name, said, derived in (
         ("inputs_checked", stated.inputs_checked, len(inputs)),
         ("predictions_proved", stated.predictions_proved, proved),
-        (
-            "predictions_equal",
-            stated.predictions_equal,
-            equal_predictions(contents.target, contents.construction, found, inputs),
-        ),
+        ("predictions_equal", stated.predictions_equal, equal),
     ):
         if said != derived:
             problems.append(f"certificate: `{name}` says {said}, the files give {derived}")

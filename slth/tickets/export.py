@@ -27,7 +27,9 @@ import numpy.typing as npt
 from slth._typing import BoolArray
 from slth._validate import as_choice, read_only
 from slth.errors import CapacityExceeded, InvalidInput, MissingExtra, OutputExists
+from slth.networks.network import Network
 from slth.networks.npz import save_npz
+from slth.networks.slots import linear_nodes
 from slth.tickets.ticket import Ticket
 
 MAX_BYTES = 2**32
@@ -127,6 +129,7 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedSource
             f"the source's {ticket.parameters} weights need about {need / 2**20:.0f} MiB to export, more than "
             f"`max_bytes` ({max_bytes / 2**20:.0f} MiB). Raise it, or export masks only (kind 'safetensors')."
         )
+    _require_dense(ticket.target)
     layers: list[SubLayer] = []
     for index, layer in enumerate(ticket.layers):
         width = layer.inputs - layer.biased
@@ -142,10 +145,23 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedSource
         weight = _tensor(f"{name}.weight", first[:, :width].copy(), kept_first[:, :width].copy())
         layers.append(SubLayer(name, weight, bias, relu=True))
         name = f"{layer.name}.second"
-        layers.append(SubLayer(name, _tensor(f"{name}.weight", second, kept_second), None, relu=layer.relu))
-    return MaskedSource(
-        ticket.construction.domain.size, tuple(layers), ticket.construction.output_scale_exponent
-    )
+        layers.append(
+            SubLayer(
+                name, _tensor(f"{name}.weight", second, kept_second), None, relu=index + 1 < len(ticket.layers)
+            )
+        )
+    return MaskedSource(ticket.construction.domain.size, tuple(layers), ticket.output_scale_exponent)
+
+
+def _require_dense(target: Network) -> None:
+    """Raise InvalidInput, naming the node, unless the target is a chain of dense layers and ReLU."""
+    target.dense_chain()
+    for node in linear_nodes(target):
+        if not node.is_dense:
+            raise InvalidInput(
+                f"`ticket` must be of a dense network to be exported this way; node {node.name!r} is not. "
+                "Use `Ticket.network` for its function, `Ticket.mask_csr` for its masks."
+            )
 
 
 def to_torch(ticket: Ticket, *, weights: bool = True, max_bytes: int = MAX_BYTES) -> Any:

@@ -52,7 +52,7 @@ def fill_layer(
 ) -> tuple[BoolArray, list[Unreached]]:
     """Kept edges (d', D, N) of one layer, and the weights that no subset reaches.
 
-    Memory: d' D N bytes for the edges and a bounded block of the source. The result does not depend on `threads`.
+    Memory: d' D N bytes for the edges and a bounded block of the source. Threads do not change the result.
     """
     outputs, inputs = task.weight.shape
     copies = source.layers[task.index].copies
@@ -120,12 +120,12 @@ def _solve_group(
     for (j, _, sample), rows in zip(group, rows_of, strict=True):
         own = slice(place, place + rows.size)
         kept = batch.mask[own] & reached[own, None]
-        edges[np.ix_(rows, [j], sample.live)] |= kept[:, None, :]
+        edges[np.ix_(rows, np.array([j]), sample.live)] |= kept[:, None, :]
         place += rows.size
     if reached.all():
         return []
-    errors = np.zeros(wanted.size)
-    errors[~reached] = solve_batch(stacked[~reached], wanted[~reached], k=sizes, threads=threads).errors
+    # Absence is proved with the closest subset at hand; a search that was stopped may know none.
+    errors = np.where(np.isnan(batch.errors), np.inf, batch.errors)
     return _unreached(task, group, rows_of, reached, errors)
 
 

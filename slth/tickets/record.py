@@ -7,7 +7,7 @@ form, which reads back bit for bit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ _LAYER_KEYS = {
 class Construction:
     """How a ticket was built: everything but the random weights and the target."""
 
-    eps: float
+    eps: float | None
     arrangement: str
     search: str
     budget: str
@@ -61,9 +61,10 @@ class Construction:
     @classmethod
     def from_json(cls, record: Any, packed: list[Any]) -> Construction:
         """Read `to_json`'s form; `packed` holds the kept edges of each layer. Raises InvalidInput."""
+        eps = type(None) if isinstance(record, dict) and record.get("eps") is None else float
         expect(
             record,
-            {"eps": float, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list},
+            {"eps": eps, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list},
         )
         if len(record["layers"]) != len(packed):
             raise InvalidInput(
@@ -92,70 +93,67 @@ class Construction:
 class Certificate:
     """What is claimed, in the target's own units, of sup over the domain of ||ticket(x) - target(x)||_2.
 
+    A ticket built to a tolerance per weight claims only its weights: the numbers about outputs are None.
+
     Attributes
     ----------
-    bound : float
+    largest_errors, rms_errors : tuple of float
+        Per layer, of the entries of the error matrices, in scaled units.
+    bound : float or None
         Proved upper bound: the smaller of `a_posteriori` and `budget`.
-    a_posteriori : float
+    a_posteriori : float or None
         Bound from the actual error matrices.
-    budget : float
+    budget : float or None
         Bound from the tolerances alone.
     contributions : tuple of float
         What each layer's own error adds to `a_posteriori`.
-    lower_estimate : float
+    lower_estimate : float or None
         Error at `worst_input`, evaluated exactly and rounded down: a proved lower bound.
     worst_input : float64 (d,)
         The worst input that projected gradient search and the given data found.
-    largest_errors, rms_errors : tuple of float
-        Per layer, of the entries of the error matrices, in scaled units.
     inputs_checked, predictions_proved, predictions_equal : int
         Given inputs; those whose prediction is proved equal by the bound; those with equal float64 argmax.
     """
 
-    bound: float
-    a_posteriori: float
-    budget: float
-    contributions: tuple[float, ...]
-    lower_estimate: float
-    worst_input: FloatArray
     largest_errors: tuple[float, ...]
     rms_errors: tuple[float, ...]
-    inputs_checked: int
-    predictions_proved: int
-    predictions_equal: int
+    bound: float | None = None
+    a_posteriori: float | None = None
+    budget: float | None = None
+    contributions: tuple[float, ...] = ()
+    lower_estimate: float | None = None
+    worst_input: FloatArray = field(default_factory=lambda: np.zeros(0))
+    inputs_checked: int = 0
+    predictions_proved: int = 0
+    predictions_equal: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form."""
         record: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            record[field.name] = list(map(float, value)) if isinstance(value, (tuple, np.ndarray)) else value
+        for item in fields(self):
+            value = getattr(self, item.name)
+            record[item.name] = list(map(float, value)) if isinstance(value, (tuple, np.ndarray)) else value
         return {"norm": "l2", **record}
 
     @classmethod
-    def from_json(cls, record: Any, layers: int) -> Certificate:
-        """Read `to_json`'s form for a ticket of that many layers. Raises InvalidInput."""
+    def from_json(cls, record: Any, layers: int, *, output: bool) -> Certificate:
+        """Read `to_json`'s form for a ticket of that many layers; `output`: with claims about outputs.
+
+        Raises InvalidInput.
+        """
         lists = ("contributions", "worst_input", "largest_errors", "rms_errors")
         counts = ("inputs_checked", "predictions_proved", "predictions_equal")
         numbers = ("bound", "a_posteriori", "budget", "lower_estimate")
-        expect(
-            record,
-            {
-                "norm": str,
-                **dict.fromkeys(lists, list),
-                **dict.fromkeys(counts, int),
-                **dict.fromkeys(numbers, float),
-            },
-        )
+        kinds = dict.fromkeys(numbers, float if output else type(None))
+        expect(record, {"norm": str, **dict.fromkeys(lists, list), **dict.fromkeys(counts, int), **kinds})
         if record["norm"] != "l2":
             raise InvalidInput(f"`norm` must be 'l2'; got {record['norm']!r}.")
         for name in lists:
             if not all(type(value) is float for value in record[name]):
                 raise InvalidInput(f"`{name}` must be a list of numbers.")
-            if name != "worst_input" and len(record[name]) != layers:
-                raise InvalidInput(
-                    f"`{name}` must have one number per layer ({layers}); got {len(record[name])}."
-                )
+            wanted = layers if output or name.endswith("errors") else 0
+            if name != "worst_input" and len(record[name]) != wanted:
+                raise InvalidInput(f"`{name}` must have {wanted} number(s); got {len(record[name])}.")
         values = {key: value for key, value in record.items() if key != "norm"}
         values.update({name: tuple(record[name]) for name in lists})
         worst = np.array(record["worst_input"], dtype=np.float64)

@@ -183,7 +183,7 @@ def _parse(path: Path, present: frozenset[str]) -> Contents:
         source=source,
         target=target,
         construction=construction,
-        certificate=Certificate.from_json(record["certificate"], count),
+        certificate=Certificate.from_json(record["certificate"], count, output=construction.eps is not None),
         positive=tuple(positive),
         negative=tuple(negative),
         inputs=inputs,

@@ -11,7 +11,7 @@ import numpy as np
 
 import slth
 from slth.examples.digits import digits
-from slth.groups.actions import tuples, trivial_action
+from slth.groups.actions import trivial_action, tuples
 from slth.groups.images import ImageGroup
 from slth.groups.intertwiners import Orbits, orbits
 from slth.networks.basis import OrbitBasis
@@ -63,9 +63,8 @@ def digits_cnn(residual: bool, epochs: int = 6) -> Trained:
 
     middle = [Block(4)] if residual else [nn.Conv2d(4, 6, 3, padding=1), nn.ReLU()]
     width = 4 if residual else 6
-    module = nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), *middle, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 10)
-    )  # fmt: skip
+    first = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    module = nn.Sequential(*first, *middle, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 10))
     example = digits()
     fit(module, example.inputs.reshape(-1, 1, 8, 8), example.labels, epochs)
     module.eval()
@@ -73,7 +72,9 @@ def digits_cnn(residual: bool, epochs: int = 6) -> Trained:
     return Trained(network, example.inputs, example.domain, None, module, (1, 8, 8))
 
 
-def orbit_network(stack: list[tuple[int, Orbits]], inputs: np.ndarray, labels: np.ndarray, epochs: int) -> slth.Network:
+def orbit_network(
+    stack: list[tuple[int, Orbits]], inputs: np.ndarray, labels: np.ndarray, epochs: int
+) -> slth.Network:
     """Train a chain of equivariant layers, (output features, basis) each, ReLU between."""
     import torch
     from torch import nn
@@ -123,7 +124,11 @@ def p4m_network() -> Trained:
     """Digits on the torus of 8 x 8 pixels, a p4m group convolution, invariant output."""
     image = ImageGroup(8, 8, "p4m")
     out = orbits(image.action("regular"), trivial_action(image.action("regular")))
-    stack = [(2, image.convolution("scalar", "regular", 3)), (2, image.convolution("regular", "regular", 3)), (10, out)]
+    stack = [
+        (2, image.convolution("scalar", "regular", 3)),
+        (2, image.convolution("regular", "regular", 3)),
+        (10, out),
+    ]
     example = digits()
     network = orbit_network(stack, example.inputs, example.labels, 2)
     return Trained(network, example.inputs, example.domain, image.action("scalar").generators)
@@ -149,7 +154,9 @@ def graph_network() -> Trained:
     pairs = tuples(7, 2)
     inner, out = orbits(pairs, pairs), orbits(pairs, trivial_action(pairs))
     inputs = adjacency.reshape(500, 49)
-    network = orbit_network([(3, inner), (3, inner), (2, out)], inputs, (triangles > np.median(triangles)).astype(int), 30)
+    network = orbit_network(
+        [(3, inner), (3, inner), (2, out)], inputs, (triangles > np.median(triangles)).astype(int), 30
+    )
     return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 49), pairs.generators)
 
 

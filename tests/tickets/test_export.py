@@ -49,8 +49,8 @@ def by_definition(own: Any, x: Any) -> Any:
                 )
                 for i in np.flatnonzero(second[:, row]):
                     total[i] += source.weight(index, 1, j, c, int(i)) * max(before, 0.0)
-        value = np.maximum(total, 0.0) if layer.relu else total
-    return value * 2.0**own.construction.output_scale_exponent
+        value = np.maximum(total, 0.0) if index + 1 < len(own.layers) else total
+    return value * 2.0**own.output_scale_exponent
 
 
 @pytest.mark.parametrize("name", NAMES)

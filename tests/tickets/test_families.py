@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles.tickets import feature_matrices
 
 import slth
-from oracles.tickets import feature_matrices
 from slth.tickets.storage import write_manifest
 
 pytest.importorskip("torch", reason="the targets are trained with torch")
 
-from models import FAMILIES, Trained  # noqa: E402
+from models import FAMILIES, Trained
 
 pytestmark = pytest.mark.slow
 EPS = 0.05
@@ -54,7 +54,7 @@ def test_ticket_is_certified_and_checked(family: str, tmp_path: Path) -> None:
 
 
 def test_assembled_weights_are_those_of_the_source(family: str, tmp_path: Path) -> None:
-    """Each layer's coefficients again, from source.json and the masks alone, one Philox stream per hidden copy."""
+    """Each layer's coefficients again, from source.json and the masks alone, copy by copy."""
     ticket = ticket_of(family)
     ticket.save(tmp_path / "ticket")
     source = json.loads((tmp_path / "ticket" / "source.json").read_text())
@@ -95,4 +95,3 @@ def test_ticket_is_as_equivariant_as_its_target(name: str) -> None:
         for permutation in model.symmetries:
             moved = network.forward(model.inputs[:, permutation])
             assert np.abs(moved - plain).max() <= 1e-12 * np.abs(plain).max()
-

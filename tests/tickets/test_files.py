@@ -122,7 +122,7 @@ def drop_one_edge(arrays: dict) -> None:
 
 
 def nudge(arrays: dict) -> None:
-    name = sorted(arrays)[0]
+    name = next(name for name in sorted(arrays) if name.endswith("coefficients") or name.startswith("positive"))
     arrays[name] = arrays[name].copy()
     arrays[name].flat[0] = np.nextafter(arrays[name].flat[0], np.inf)
 
@@ -182,7 +182,14 @@ FORGERIES = {
     "eps lowered": (CERTIFICATE, built(eps=1e-3), r"exceeds eps = 0\.001"),
     "tolerance lowered": (CERTIFICATE, layer("tolerance", 1e-9), "exceeds the tolerance"),
     "scale": (CERTIFICATE, layer("scale_exponent", 3), "exceeds the tolerance"),
-    "relu dropped": (CERTIFICATE, layer("relu", False), "`relu` does not follow"),
+    "another name": (CERTIFICATE, layer("name", "layer9"), "is not the target's node"),
+    "signed": (CERTIFICATE, layer("signed", True), "'negative_1' is missing"),
+    "relu dropped": ("target.json", lambda record: record["nodes"].pop(2), "place and field"),
+    "another graph": (
+        "target.json",
+        lambda record: record.update(output="relu1"),
+        "must all lead to the output",
+    ),
     "arrangement": (CERTIFICATE, built(arrangement="free"), "unknown arrangement 'free'"),
     "counting": (CERTIFICATE, built(budget="none"), "unknown budget counting 'none'"),
     "larger domain": (CERTIFICATE, widen, "`(bound|a_posteriori|budget)` says"),

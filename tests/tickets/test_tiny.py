@@ -44,7 +44,7 @@ def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind:
         own = ticket.assembled(index)
         assert np.array_equal(own.positive, positive)  # products and their sums are exact in float64
         assert np.array_equal(own.negative, negative)
-    scaled = output * 2.0**ticket.construction.output_scale_exponent
+    scaled = output * 2.0**ticket.output_scale_exponent
     np.testing.assert_allclose(ticket.network().forward(x), scaled, rtol=0, atol=1e-12)
     error = np.linalg.norm(scaled - plain_forward(*arrays(goal), x), axis=1).max()
     assert 0 < error <= ticket.certificate.bound <= 0.1
