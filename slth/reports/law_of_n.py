@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from slth.errors import InvalidInput
 from slth.experiments.export import read_table
 from slth.experiments.law_of_n import Family, Point, Slope, slopes, threshold_points
+from slth.experiments.shipped import shipped_ledger
 from slth.plots.thresholds import draw_law_of_n
 from slth.reports.figures import render
 
-SHIPPED = "thresholds.sqlite"
 DECADES = tuple(float(f"1e-{d}") for d in range(1, 11))
 FAMILIES = (Family(density=0.5), Family(density=0.1), Family(k=2))
 _PANELS_ACROSS = 2
 _PANEL = (3.3, 2.9)
-
-
-def shipped_ledger() -> Path:
-    """The ledger of thresholds that comes with the package; data/thresholds.toml there says how it was made."""
-    return Path(str(files("slth.experiments") / "data" / SHIPPED))
 
 
 def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> tuple[Point, ...]:
@@ -40,7 +34,7 @@ def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> 
     InvalidInput
         If the ledger holds no threshold.
     """
-    path = ledger or shipped_ledger()
+    path = ledger or shipped_ledger("thresholds")
     points = threshold_points(
         read_table(path, eps=DECADES, confidence=confidence), FAMILIES, confidence=confidence
     )
