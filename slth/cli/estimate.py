@@ -24,7 +24,7 @@ def command(
     trials: int = 1000,
     stop_early: Annotated[bool, Parameter(negative="")] = False,
     width: float | None = None,
-    claim: float | None = None,
+    claim: str | None = None,
     confidence: float = 0.95,
     seed: int | None = None,
     threads: int | None = None,
@@ -60,7 +60,8 @@ def command(
     width
         Of the interval, for --stop-early.
     claim
-        Test that the probability is at least this.
+        Test that the probability is at least this: a number, or a guarantee such as second-moment,
+        conditional-second-moment (hits), two-halves (covers).
     confidence
         Of the interval.
     seed
@@ -83,7 +84,7 @@ def command(
             trials=trials,
             stop_early=stop_early,
             width=width,
-            claim=claim,
+            claim=None if claim is None else _number_or_word(claim),
             confidence=confidence,
             seed=chosen,
             threads=threads,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, print_json, say
+from slth.cli.output import COMMON, Common, print_json, print_table, say
 from slth.errors import InvalidInput
 
 app = App(name="figure", help="Draw a figure of the catalogue.")
@@ -72,6 +72,93 @@ def density(
     else:
         say("written: " + ", ".join(written))
     return 0
+
+
+@app.command(name="law-of-n")
+def law_of_n(
+    *,
+    out: Path,
+    ledger: Path | None = None,
+    table: Path | None = None,
+    confidence: float = 0.95,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = COMMON,
+) -> int:
+    """Draw measured thresholds, n H2(k/n) against log2(k/eps), and print the bands of their slopes.
+
+    Example: slth figure law-of-n --out law-of-n.svg
+
+    Parameters
+    ----------
+    out
+        File to write, .svg or .png.
+    ledger
+        Ledger of a sweep. Default: the one that comes with slth.
+    table
+        Write the thresholds and slopes, .json.
+    confidence
+        Of each bracket of n.
+    force
+        Replace existing files.
+    """
+    import json
+
+    from slth.reports.figures import picture_kind
+    from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes
+    from slth.reports.outputs import refuse_existing, write_file
+
+    kind = picture_kind(out)
+    refuse_existing(out, overwrite=force)
+    if table is not None:
+        if table.suffix != ".json":
+            raise InvalidInput(f"`table` must end in .json; got {table.suffix!r}.")
+        refuse_existing(table, overwrite=force)
+    points = measured_points(ledger, confidence=confidence)
+    bands = measured_slopes(points)
+    record = {"points": [p.summary() for p in points], "slopes": [s.summary() for s in bands]}
+    write_file(out, law_of_n_figure(points, kind=kind), overwrite=force)
+    if table is not None:
+        write_file(table, (json.dumps(record, indent=1) + "\n").encode(), overwrite=force)
+    if common.json:
+        print_json("figure-law-of-n", {"written": [str(p) for p in (out, table) if p is not None], **record})
+        return 0
+    print_table(
+        (
+            "event",
+            "law",
+            "where",
+            "family",
+            "P",
+            "eps",
+            "slope",
+            "ratio of halves",
+            "if squared",
+            "squared law",
+        ),
+        [_slope_row(s.summary()) for s in bands],
+        title=f"Mean slope of n H2(k/n) against log2(k/eps), bands from {100 * confidence:g} % brackets of n",
+    )
+    say("written: " + ", ".join(str(path) for path in (out, table) if path is not None))
+    return 0
+
+
+def _slope_row(band: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        band["event"],
+        band["law"],
+        str(band["where"]),
+        band["family"],
+        str(band["probability"]),
+        f"{band['eps'][0]:g}..{band['eps'][-1]:g}",
+        _interval(band["slope"]),
+        _interval(band["ratio"]),
+        f"{band['ratio_if_squared']:.2f}",
+        band["squared_law"],
+    )
+
+
+def _interval(ends: list[float]) -> str:
+    return f"[{ends[0]:.2f}, {ends[1]:.2f}]"
 
 
 def _constants(words: list[str] | None) -> tuple[float | str, ...]:

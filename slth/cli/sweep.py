@@ -186,6 +186,95 @@ def merge(
     return 0
 
 
+@app.command
+def compare(
+    ledger: Path,
+    *,
+    k_min: int = 1,
+    samples: int = 400,
+    misses: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = COMMON,
+) -> int:
+    """Hold predictors against the closest distances and radii of a ledger.
+
+    Each cell is read at tolerances where 1 to 300 subsets are expected to hit the end of the range.
+
+    Parameters
+    ----------
+    ledger
+        Ledger of a sweep; "shipped" is the one that comes with slth.
+    k_min
+        Least subset size to count.
+    samples
+        Samples drawn by predictors that average over samples.
+    misses
+        List every cell where a predictor is more than 0.05 away from the measured interval.
+    """
+    from slth.cli.output import print_table, progress_bar
+    from slth.experiments.accuracy import TOLERANCE, rows_at_loads, scores
+    from slth.experiments.accuracy import compare as compare_rows
+    from slth.experiments.export import tallies
+    from slth.experiments.ledger import Ledger
+    from slth.experiments.shipped import shipped_ledger
+
+    path = shipped_ledger("predictors") if str(ledger) == "shipped" else ledger
+    with Ledger(path, read_only=True) as opened:
+        rows = [row for row in rows_at_loads(tallies(opened)) if row.k >= k_min]
+    with progress_bar() as progress:
+        found = compare_rows(rows, samples=samples, progress=progress)
+    ranking = scores(found)
+    missed = [c for c in found if not c.within]
+    if common.json:
+        print_json(
+            "sweep-compare",
+            {
+                "ledger": str(path),
+                "scores": ranking,
+                "misses": [c.summary() for c in missed] if misses else None,
+            },
+        )
+        return 0
+    print_table(
+        ("event", "predictor", "cells", f"within {TOLERANCE}", "neither 0 nor 1", "within", "worst"),
+        [
+            (
+                s.event,
+                s.predictor,
+                s.cells,
+                _share(s.within, s.cells),
+                s.telling,
+                _share(s.telling_within, s.telling),
+                s.worst,
+            )
+            for s in ranking
+        ],
+        title=f"Predictors against {len(rows)} measured probabilities",
+    )
+    if misses:
+        print_table(
+            ("event", "predictor", "law", "n", "k", "eps", "measured", "predicted", "miss"),
+            [
+                (
+                    c.event,
+                    c.predictor,
+                    c.law,
+                    c.n,
+                    c.k,
+                    c.eps,
+                    f"[{c.low:.3f}, {c.high:.3f}]",
+                    c.predicted,
+                    c.miss,
+                )
+                for c in missed
+            ],
+        )
+    return 0
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({100 * part / whole:.1f} %)" if whole else "0"
+
+
 def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None

@@ -161,6 +161,10 @@ def _nanoseconds(trial: Experiment) -> int:
     if trial.selection == "one-per-block":
         lists = 2 * (n // k) ** ((k + 1) // 2)
     full = setup + 5 * lists
+    if trial.event == "cover" and trial.eps is not None:
+        return full + 20 * int(float(trial.where) / trial.eps)
+    if trial.event == "radius":
+        return full + 10 * lists + min(math.comb(n, k), 10**12)
     if trial.event == "closest" or trial.eps is None:
         return full
     # many solutions: a few samples out of all already hold one

@@ -18,6 +18,7 @@ from slth.experiments.sequence import confidence_sequence
 from slth.experiments.trial import CHUNK, UNKNOWN, YES, Experiment, experiment, outcomes
 from slth.experiments.verdict import Verdict, judge
 from slth.laws.law import Law
+from slth.theory.catalogue import predictor
 
 Progress = Callable[[str, int, int], None]
 Enough = Callable[[Proportion], bool]
@@ -94,7 +95,7 @@ def estimate(
     trials: int = 1000,
     stop_early: bool = False,
     width: float | None = None,
-    claim: float | None = None,
+    claim: float | str | None = None,
     confidence: float = 0.95,
     seed: int | None = None,
     threads: int | None = None,
@@ -124,8 +125,9 @@ def estimate(
         Stop as soon as the claim is decided or the interval is no wider than `width`.
     width : float, optional
         In (0, 1); with `stop_early`.
-    claim : float, optional
-        Put P(event) >= claim to the test, in [0, 1].
+    claim : float or str, optional
+        Put P(event) >= claim to the test: a number in [0, 1], or the name of a guarantee in
+        `slth.theory.catalogue`, such as "conditional-second-moment" or "two-halves".
     confidence : float
         Of the interval.
     seed : int, optional
@@ -165,7 +167,7 @@ def estimate(
     trials = as_integer(trials, "trials", low=1, high=10**12)
     confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
     seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
-    claimed = _claim(claim, event)
+    claimed = _claim(claim, trial)
     if width is not None:
         width = as_real(width, "width", low=0.0, high=1.0, open_low=True, open_high=True)
     if stop_early and width is None and claimed is None:
@@ -236,7 +238,19 @@ def count_trials(
     return clopper_pearson(hits, trials, undecided=unknown, confidence=confidence)
 
 
-def _claim(claim: Any, event: str) -> Claim | None:
+def _claim(claim: Any, trial: Experiment) -> Claim | None:
     if claim is None:
         return None
-    return Claim("given", "Given probability", as_real(claim, "claim", low=0.0, high=1.0), event=event)
+    if not isinstance(claim, str):
+        return Claim(
+            "given", "Given probability", as_real(claim, "claim", low=0.0, high=1.0), event=trial.event
+        )
+    way = predictor(claim, trial.event)
+    if (way.kind, way.side) != ("guarantee", "lower"):
+        raise InvalidInput(f"`claim` must be a lower guarantee or a number; {claim!r} is a {way.kind}.")
+    if isinstance(trial.where, str) or trial.selection != "subset" or trial.eps is None:
+        raise InvalidInput(
+            f"`claim` {claim!r} must come with a fixed target and any k samples; got other trials."
+        )
+    probability = way.evaluate(trial.n, trial.k, trial.eps, trial.where, trial.law).probability
+    return Claim(way.name, way.name, probability, source=way.source, event=trial.event)

@@ -137,7 +137,7 @@ def table(ledger: Ledger, *, eps: Sequence[float] = DECADES, confidence: float =
     rows = []
     for tally in tallies(ledger):
         wanted = [tally.cell.eps] if tally.cell.eps is not None else sorted(eps)
-        rows += [_row(tally, value, confidence) for value in wanted]
+        rows += [row_of(tally, value, confidence) for value in wanted]
     return tuple(rows)
 
 
@@ -172,19 +172,8 @@ def read_table(path: Path, *, eps: Sequence[float] = DECADES, confidence: float 
         return table(ledger, eps=eps, confidence=confidence)
 
 
-def _tally(cell: Cell, blocks: list[Block]) -> Tally:
-    payloads: list[dict[str, Any]] = [json.loads(block.payload) for block in blocks]
-    trials = sum(p["trials"] for p in payloads)
-    undecided = sum(p["undecided"] for p in payloads)
-    if cell.event in ("hit", "cover"):
-        return Tally(cell, trials, undecided, sum(p["hits"] for p in payloads), ())
-    counts: Counter[int] = Counter()
-    for p in payloads:
-        counts.update(dict(p["histogram"]))
-    return Tally(cell, trials, undecided, None, tuple(sorted(counts.items())))
-
-
-def _row(tally: Tally, eps: float, confidence: float) -> Row:
+def row_of(tally: Tally, eps: float, confidence: float = 0.95) -> Row:
+    """The row of a cell at one tolerance, as in `table`."""
     cell, hits = tally.cell, tally.hits_within(eps)
     fixed = clopper_pearson(hits, tally.trials, undecided=tally.undecided, confidence=confidence)
     always = confidence_sequence(hits, tally.trials, undecided=tally.undecided, confidence=confidence)
@@ -208,6 +197,18 @@ def _row(tally: Tally, eps: float, confidence: float) -> Row:
         always_high=always.high,
         confidence=confidence,
     )
+
+
+def _tally(cell: Cell, blocks: list[Block]) -> Tally:
+    payloads: list[dict[str, Any]] = [json.loads(block.payload) for block in blocks]
+    trials = sum(p["trials"] for p in payloads)
+    undecided = sum(p["undecided"] for p in payloads)
+    if cell.event in ("hit", "cover"):
+        return Tally(cell, trials, undecided, sum(p["hits"] for p in payloads), ())
+    counts: Counter[int] = Counter()
+    for p in payloads:
+        counts.update(dict(p["histogram"]))
+    return Tally(cell, trials, undecided, None, tuple(sorted(counts.items())))
 
 
 def _order(cell: Cell) -> tuple[Any, ...]:

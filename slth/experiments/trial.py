@@ -21,6 +21,9 @@ from slth.experiments.bins import UNKNOWN_BIN, bin_of
 from slth.laws.law import Law
 from slth.laws.named import law_by_name
 from slth.subset_sum.batch import solve_batch
+from slth.subset_sum.count import count
+from slth.subset_sum.cover_batch import cover_batch
+from slth.subset_sum.radius import covering_radius
 from slth.subset_sum.result import Status
 
 Event = Literal["hit", "cover", "closest", "radius"]
@@ -149,7 +152,7 @@ def draw(trial: Experiment, entropy: int, block: int, rows: int) -> tuple[FloatA
 def decide(trial: Experiment, samples: FloatArray, targets: FloatArray, threads: int | None) -> IntArray:
     """Outcome of each row, int64: YES, NO or UNKNOWN, or the bin of the distance measured."""
     if trial.event in ("cover", "radius"):
-        return _decide_ranges(trial, samples)
+        return _decide_ranges(trial, samples, threads)
     if trial.selection == "one-per-block":
         return _decide_one_per_block(trial, samples, targets)
     result = solve_batch(samples, targets, k=trial.k, eps=trial.eps, threads=threads)
@@ -195,26 +198,27 @@ def _where(event: str, where: Any, edge: float) -> float | str:
     return as_real(where, "range", low=0.0, open_low=True)
 
 
-def _decide_ranges(trial: Experiment, samples: FloatArray) -> IntArray:
-    """Outcomes of cover and radius, one row after the other."""
-    from slth.subset_sum.cover import cover, covering_radius
-
+def _decide_ranges(trial: Experiment, samples: FloatArray, threads: int | None) -> IntArray:
+    """Outcomes of cover and radius."""
     high = float(trial.where)
-    answers = np.empty(len(samples), np.int64)
-    for row, sample in enumerate(samples):
-        if trial.eps is None:
-            found = covering_radius(sample, -high, high, k=trial.k, blocks=trial.blocks)
-            answers[row] = bin_of(found.radius)
-        else:
-            covered = cover(sample, -high, high, trial.eps, k=trial.k, blocks=trial.blocks).covered
-            answers[row] = UNKNOWN if covered is None else YES if covered else NO
-    return answers
+    if trial.eps is not None:
+        found = cover_batch(
+            samples, -high, high, trial.eps, k=_sizes(trial), blocks=trial.blocks, threads=threads
+        )
+        return found.covered.astype(np.int64)  # 1, 0 and -1 are YES, NO and UNKNOWN
+    radii = [
+        covering_radius(sample, -high, high, k=_sizes(trial), blocks=trial.blocks).radius for sample in samples
+    ]
+    return bin_of(radii)
+
+
+def _sizes(trial: Experiment) -> int | None:
+    """Subset size for the solvers, which take it from the blocks where there are blocks."""
+    return None if trial.blocks else trial.k
 
 
 def _decide_one_per_block(trial: Experiment, samples: FloatArray, targets: FloatArray) -> IntArray:
     """Outcomes of hit with one sample per block, by exact counts."""
-    from slth.subset_sum.count import count
-
     answers = np.full(len(samples), UNKNOWN, np.int64)
     for row, sample in enumerate(samples):
         found = count(sample, float(targets[row]), trial.eps or 0.0, blocks=trial.blocks).count

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from slth._typing import FloatArray
 from slth._validate import as_real
@@ -64,6 +64,14 @@ class Normal(Law):
 
     def _sum_lower(self, x: FloatArray, k: int) -> FloatArray:
         values: FloatArray = ndtr(x / (self.s * math.sqrt(k)))
+        return values
+
+    def _sum_log_pdf(self, x: FloatArray, k: int) -> FloatArray:
+        scale = self.s * math.sqrt(k)
+        return np.asarray(-0.5 * (x / scale) ** 2 - math.log(scale * math.sqrt(2.0 * math.pi)))
+
+    def _sum_log_lower(self, x: FloatArray, k: int) -> FloatArray:
+        values: FloatArray = log_ndtr(x / (self.s * math.sqrt(k)))
         return values
 
     def _window(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:

@@ -96,6 +96,13 @@ class AveragePool(Pool):
 
     count_padding: bool = True
 
+    def __post_init__(self) -> None:
+        Pool.__post_init__(self)
+        if not isinstance(self.count_padding, bool):
+            raise InvalidInput(
+                f"`count_padding of node {self.name!r}` must be True or False; got {self.count_padding!r}."
+            )
+
     def divisors(self) -> FloatArray:
         """Number that each window's sum is divided by, (s,)."""
         table = self.windows.table()

@@ -16,7 +16,7 @@ from slth.readers.onnx_operators import OPERATORS, Array, Operator, what
 
 MAX_BYTES = 2**31 - 1
 MAX_NODES = 10**5
-MAX_DENSE = 2**28
+MAX_NUMBERS = 2**29
 LOWEST_OPSET = 7
 
 
@@ -68,6 +68,7 @@ class _Reader:
             raise InvalidInput(f"`source` must have at most {MAX_NODES} nodes; got {len(graph.node)}.")
         self._graph = graph
         self._to_array = numpy_helper.to_array
+        self._numbers = 0
         self._env: dict[str, Any] = {"": None}
         for tensor in graph.initializer:
             self._env[tensor.name] = self._array(tensor, tensor.name)
@@ -152,19 +153,24 @@ class _Reader:
     def _array(self, tensor: Any, name: str) -> Array:
         if tensor.data_location != 0 or len(tensor.external_data):
             raise refused("keep its weights in the file", "external data", name)
-        if math.prod(tensor.dims) > MAX_DENSE:
-            raise refused(f"have at most {MAX_DENSE} numbers per array", f"shape {tuple(tensor.dims)}", name)
+        self._count(tuple(tensor.dims), name)
         try:
             return np.asarray(self._to_array(tensor))
         except (ValueError, TypeError, KeyError) as error:
             raise refused("hold whole arrays", f"{error!s:.100}", name) from None
 
+    def _count(self, shape: tuple[int, ...], name: str) -> None:
+        """Refuse arrays that hold more numbers than a file may, all together, before they are made."""
+        size = math.prod(shape)
+        self._numbers += size
+        if min(shape, default=0) < 0 or self._numbers > MAX_NUMBERS:
+            raise refused(f"have at most {MAX_NUMBERS} numbers in all", f"shape {shape}", name)
+
     def _sparse(self, sparse: Any) -> Array:
         name = sparse.values.name
         values, places = self._array(sparse.values, name), self._array(sparse.indices, name)
         shape = tuple(int(side) for side in sparse.dims)
-        if not 0 < math.prod(shape) <= MAX_DENSE or min(shape) < 1:
-            raise refused(f"have at most {MAX_DENSE} numbers per array", f"shape {shape}", name)
+        self._count(shape, name)
         try:
             flat = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), shape)
             dense = np.zeros(math.prod(shape), dtype=values.dtype)

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from slth._jit import subsets
-from slth._typing import BoolArray, FloatArray, IntArray
-from slth._validate import as_floats, as_integer, read_only
-from slth.errors import CapacityExceeded, InvalidInput
-from slth.subset_sum.mitm import SHORT, Answer, meet, merge_lists, plan_within
-from slth.subset_sum.plan import Layout
-from slth.subset_sum.pools import TURNS, Pool, pools_for
-from slth.subset_sum.problem import (
-    Problem,
-    Sizes,
-    as_sizes,
-    as_tolerance,
-    check_magnitudes,
-    exact_error,
-    exact_value,
-    within,
-)
+from slth._jit.pairs import pair_block
+from slth._typing import FloatArray, IntArray
+from slth._validate import as_floats, read_only
+from slth.errors import InvalidInput
+from slth.subset_sum.group import Answers, Group
+from slth.subset_sum.pairs import PairPlan, plan_pairs
+from slth.subset_sum.problem import Sizes, as_sizes, as_tolerance, check_magnitudes
 from slth.subset_sum.result import BatchResult, Status
-from slth.subset_sum.scaling import NEAREST, Scaled, scale
 from slth.subset_sum.solve import as_memory
+from slth.subset_sum.workers import as_threads, share
 
-Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
-BLOCK = 0.1  # seconds of estimated work in one compiled call
-WORTH_THREADS = 0.004  # seconds of estimated work below which threads cost more than they bring
+ROWS = 2048  # instances in one block of the pair scan: its samples stay in the second cache
+SMALL = 50_000  # samples in all below which a second thread costs more than it brings
+CHUNK = 1 << 22  # samples that pools and complete searches hold at once: bounds their temporary arrays
 
 
 def solve_batch(
@@ -93,30 +80,31 @@ def solve_batch(
     ([0.625, 0.25], [[1, 0, 0, 1], [1, 1, 0, 0]])
     """
     goals = as_floats(targets, "targets", ndim=1)
-    table = as_floats(samples, "samples", ndim=(1, 2))
-    if not table.shape[-1]:
-        raise InvalidInput(f"`samples` must not be empty; got shape {table.shape}.")
-    if table.ndim == 2 and len(table) != len(goals):
+    given = samples if _plain(samples) else as_floats(samples, "samples", ndim=(1, 2))
+    if not given.shape[-1]:
+        raise InvalidInput(f"`samples` must not be empty; got shape {given.shape}.")
+    if given.ndim == 2 and len(given) != len(goals):
         raise InvalidInput(
-            f"`samples` must have one row for each target; got {len(table)} rows for {len(goals)} targets."
+            f"`samples` must have one row for each target; got {len(given)} rows for {len(goals)} targets."
         )
-    low, high = as_sizes(k, table.shape[-1])
+    low, high = as_sizes(k, given.shape[-1])
     tolerance = as_tolerance(eps)
-    memory = as_memory(max_bytes)
-    workers = _cpus() if threads is None else as_integer(threads, "threads", low=1, high=1024)
-    batch = _Batch(table, goals, low, high, tolerance, memory, workers)
-    if goals.size:
-        check_magnitudes(float(np.abs(batch.rows / 4).sum(axis=1).max()), float(np.abs(goals).max()))
-        batch.run()
+    batch = _Batch(given, goals, low, high, tolerance, as_memory(max_bytes), as_threads(threads))
+    batch.run()
     return batch.result()
 
 
+def _plain(samples: npt.ArrayLike) -> TypeGuard[FloatArray]:
+    """Whether samples may be copied and checked block by block, by the threads that work on them."""
+    return isinstance(samples, np.ndarray) and samples.dtype == np.float64 and samples.ndim == 2
+
+
 class _Batch:
-    """The arrays of one call, filled stage by stage; every block of instances writes its own rows only."""
+    """The arrays of one call: own samples with a loose eps are scanned, all that is left goes in chunks."""
 
     def __init__(
         self,
-        samples: FloatArray,
+        given: FloatArray,
         targets: FloatArray,
         k_min: int,
         k_max: int,
@@ -124,185 +112,101 @@ class _Batch:
         max_bytes: int,
         workers: int,
     ) -> None:
-        self.samples, self.targets = samples, targets
-        self.rows = samples if samples.ndim == 2 else samples[None, :]
+        self.given, self.targets = given, targets
+        self.samples = np.empty(given.shape) if _plain(given) else given
         self.k_min, self.k_max, self.eps = k_min, k_max, eps
         self.max_bytes, self.workers = max_bytes, workers
-        count, n = len(targets), samples.shape[-1]
-        self.n = n
-        self.mask: BoolArray = np.zeros((count, n), np.bool_)
-        self.values = np.full(count, np.nan)
-        self.errors = np.full(count, np.nan)
-        self.statuses = np.full(count, Status.LIMIT.value, np.int8)
+        self.n = given.shape[-1]
+        self.answers = Answers.blank(len(targets), self.n)
         self.limits: tuple[str, ...] = ()
         self.work = 0
 
     def run(self) -> None:
-        shared = self.samples.ndim == 1
-        if shared and self.eps is not None and not self._is_light():
-            self.rows = np.repeat(self.rows, len(self.targets), axis=0)  # pools work on own samples
-            shared = False
-        scaled = scale(self.rows, self.targets, self.k_max, self.eps)
-        gaps = np.full(len(self.targets), -1, np.int64)
-        if self.eps is not None and not shared:
-            self._try_pools(scaled, gaps)
-        left = np.flatnonzero(gaps < 0)
-        alone = left
-        layout = self._full_layout(shared) if left.size else None
-        if layout is None:
-            alone = left[:0]
-        else:
-            if layout.seconds <= SHORT:
-                if shared:
-                    self._search_shared(layout, scaled, gaps)
-                else:
-                    self._search(layout, scaled, left, gaps)
-                alone = np.flatnonzero(gaps < 0)
-        grouped = gaps >= 0
-        self._judge(scaled, grouped, gaps)
-        for b in alone.tolist():
-            self._search_alone(b)
-
-    def _is_light(self) -> bool:
-        """Whether the complete search of one instance fits in one short call."""
-        try:
-            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, False).seconds <= SHORT
-        except CapacityExceeded:
-            return False
-
-    def _full_layout(self, shared: bool) -> Layout | None:
-        """The layout of the complete search; None if it does not fit and pools were tried instead."""
-        try:
-            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored=not shared)
-        except CapacityExceeded as error:
-            if not self.work:
-                raise
-            self.limits += (str(error),)
-            return None
-
-    def _try_pools(self, scaled: Scaled, gaps: IntArray) -> None:
-        hopeful = scaled.enough >= 0
-        for pool in pools_for(scaled, self.k_min, self.k_max, self.eps):
-            ids = np.flatnonzero((gaps < 0) & hopeful)
-            if not ids.size or pool.layout.bytes > self.max_bytes or pool.layout.seconds > SHORT:
-                return
-            self._try_pool(pool, scaled, ids, gaps)
-
-    def _try_pool(self, pool: Pool, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
-        plan, goals, enough, mask = pool.layout.plan, scaled.targets, scaled.enough, self.mask
-
-        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
-            subsets.pool_block(
-                work,
-                scaled.items,
-                plan,
-                pool.anchors,
-                TURNS,
-                goals,
-                enough,
-                ids,
-                start,
-                stop,
-                scratch,
-                mask,
-                gaps,
-            )
-
-        self._blocks(call, len(ids), pool.layout, pool.layout.seconds, 3 * self.n)
-
-    def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
-        plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.mask
-        enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
-
-        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
-            subsets.closest_block(
-                work, items, plan, goals, enough, slack, beyond, ids, start, stop, scratch, mask, gaps
-            )
-
-        self._blocks(call, len(ids), layout, layout.seconds, layout.largest)
-
-    def _search_shared(self, layout: Layout, scaled: Scaled, gaps: IntArray) -> None:
-        plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.mask
-        enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
-        lists = np.empty(layout.length, np.int64)
-        merge_lists(lists, scaled.items[0], layout, math.inf)
-
-        def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
-            subsets.closest_shared_block(
-                lists, work, items, plan, goals, enough, slack, beyond, start, stop, scratch, mask, gaps
-            )
-
-        self._blocks(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
-
-    def _blocks(
-        self,
-        call: Block,
-        count: int,
-        layout: Layout,
-        each: float,
-        extra: int,
-    ) -> None:
-        """Run `call` over 0..count in blocks of about BLOCK seconds, on as many threads as pay and fit."""
-        workers = min(self.workers, count, max(1, self.max_bytes // max(1, layout.bytes)))
-        if each * count < WORTH_THREADS:
-            workers = 1
-        step = max(1, min(int(BLOCK / each) if each else count, -(-count // workers)))
-        self.work += count * (layout.merged + layout.joined)
-        starts = iter(range(0, count, step))
-        if workers == 1:
-            _drain(call, starts, step, count, layout, extra, threading.Event())
+        if not self.targets.size:
             return
-        starts = _locked(starts)
-        stop = threading.Event()
-        with ThreadPoolExecutor(workers) as executor:
-            try:
-                tasks = [
-                    executor.submit(_drain, call, starts, step, count, layout, extra, stop)
-                    for _ in range(workers)
-                ]
-                for task in tasks:
-                    task.result()
-            finally:
-                stop.set()
+        plan = None
+        if self.eps is not None and self.given.ndim == 2:
+            plan = plan_pairs(self.given, self.targets, self.k_min, self.k_max, self.eps)
+        left = self._take(plan)
+        step = max(1, CHUNK // self.n)
+        for start in range(0, len(left), step):
+            ids = left[start : start + step]
+            whole = len(left) == len(self.targets)
+            self._search(slice(start, start + len(ids)) if whole else ids)
 
-    def _judge(self, scaled: Scaled, grouped: BoolArray, gaps: IntArray) -> None:
-        """Exact values, errors and statuses of the instances that were searched together."""
-        values, errors, known = _exact_on_grid(scaled, self.mask, self.targets)
-        known &= scaled.exact
-        for b in np.flatnonzero(grouped & ~known).tolist():
-            terms = self.rows[b % len(self.rows)][self.mask[b]].tolist()
-            values[b], errors[b] = exact_value(terms), exact_error(terms, float(self.targets[b]))
-        self.values[grouped], self.errors[grouped] = values[grouped], errors[grouped]
-        if self.eps is None:
-            self.statuses[grouped] = Status.CLOSEST_PROVED.value
-        else:
-            inside = within(errors, self.eps)
-            self.statuses[grouped & inside] = Status.FOUND.value
-            # a search that stopped early proves nothing but what it found
-            complete = (gaps > scaled.enough) | (scaled.enough <= NEAREST)
-            self.statuses[grouped & ~inside & complete] = Status.ABSENT_PROVED.value
+    def _take(self, plan: PairPlan | None) -> IntArray:
+        """Copy and check the samples, and scan pairs if there is a plan; the instances left open, in order."""
+        count, eps = len(self.targets), self.eps
+        farthest = float(np.abs(self.targets).max())
+        if self.samples.ndim == 1:
+            check_magnitudes(float(np.abs(self.samples / 4).sum()), farthest)
+            return np.arange(count)
+        ids = np.arange(count)
+        starts = range(0, count, ROWS)
+        open_ones, tried = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+        tops = np.zeros(len(starts))
 
-    def _search_alone(self, b: int) -> None:
-        """Rounded grids and long searches: one at a time, in slices."""
-        problem = Problem(
-            self.rows[b % len(self.rows)], float(self.targets[b]), self.k_min, self.k_max, self.eps
+        def drain(blocks: Iterator[int]) -> None:
+            for start in blocks:
+                stop, place = min(start + ROWS, count), start // ROWS
+                block = self.samples[start:stop]
+                if self.given is not self.samples:
+                    np.copyto(block, self.given[start:stop])
+                tops[place] = max(block.max(), -block.min())  # nan if there is one: numpy's max keeps it
+                open_ones[place] = stop - start
+                if plan is not None and eps is not None and max(tops[place], farthest) <= plan.reach:
+                    answers = self.answers
+                    open_ones[place], tried[place] = pair_block(
+                        self.samples,
+                        self.targets,
+                        ids,
+                        start,
+                        stop,
+                        plan.attempts,
+                        eps,
+                        plan.scale,
+                        answers.mask,
+                        answers.values,
+                        answers.errors,
+                    )
+
+        # few rows are not worth a second thread
+        share(drain, starts, min(self.workers, len(starts)) if count * self.n > SMALL else 1)
+        top = float(tops.max())
+        if not top < math.inf:
+            as_floats(self.samples, "samples", ndim=2)
+        if not self.n * (top / 4) + farthest / 4 < 2.0**1000:
+            check_magnitudes(float(np.abs(self.samples / 4).sum(axis=1).max()), farthest)
+        self.work += int(tried.sum())
+        if int(open_ones.sum()) == count:
+            return ids
+        left = np.concatenate([ids[s : s + c] for s, c in zip(starts, open_ones.tolist(), strict=True)])
+        self.answers.statuses[~np.isnan(self.answers.errors)] = Status.FOUND.value
+        return left
+
+    def _search(self, ids: slice | IntArray) -> None:
+        """Solve some instances by pools and complete searches."""
+        samples = self.samples if self.samples.ndim == 1 else self.samples[ids]
+        part = Group(
+            samples,
+            self.targets[ids],
+            self.k_min,
+            self.k_max,
+            self.eps,
+            self.max_bytes,
+            self.workers,
+            self.answers.part(ids),
+            tried=self.work > 0,
         )
-        answer: Answer = meet(problem, self.max_bytes, math.inf)
-        self.work += answer.work
-        self.limits += tuple(reason for reason in answer.limits if reason not in self.limits)
-        if answer.indices is None:
-            return
-        terms = problem.samples[answer.indices].tolist()
-        self.mask[b, answer.indices] = True
-        self.values[b], self.errors[b] = exact_value(terms), exact_error(terms, problem.target)
-        if self.eps is not None and within(float(self.errors[b]), self.eps):
-            self.statuses[b] = Status.FOUND.value
-        elif answer.complete:
-            proof = Status.CLOSEST_PROVED if self.eps is None else Status.ABSENT_PROVED
-            self.statuses[b] = proof.value
+        part.run()
+        self.work += part.work
+        self.limits += tuple(reason for reason in part.limits if reason not in self.limits)
+        if not isinstance(ids, slice):
+            self.answers.put(ids, part.answers)
 
     def result(self) -> BatchResult:
-        for array in (self.samples, self.targets, self.mask, self.values, self.errors, self.statuses):
+        answers = self.answers
+        for array in (self.samples, self.targets, *answers.arrays()):
             read_only(array)
         return BatchResult(
             self.samples,
@@ -310,69 +214,11 @@ class _Batch:
             self.k_min,
             self.k_max,
             self.eps,
-            self.mask,
-            self.values,
-            self.errors,
-            self.statuses,
+            answers.mask,
+            answers.values,
+            answers.errors,
+            answers.statuses,
             "meet-in-the-middle",
             self.work,
             self.limits,
         )
-
-
-def _cpus() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _drain(
-    call: Block,
-    starts: Iterator[int],
-    step: int,
-    count: int,
-    layout: Layout,
-    extra: int,
-    stop: threading.Event,
-) -> None:
-    """One worker: take blocks until none is left; its work arrays are its own."""
-    work = np.empty(layout.length, np.int64)
-    scratch = np.empty(max(1, extra), np.int64)
-    for start in starts:
-        if stop.is_set():
-            return
-        call(work, scratch, start, min(start + step, count))
-
-
-def _locked(starts: Iterator[int]) -> Iterator[int]:
-    """An iterator that several threads may share."""
-    lock = threading.Lock()
-
-    def take() -> Any:
-        with lock:
-            return next(starts, None)
-
-    return iter(take, None)
-
-
-def _exact_on_grid(
-    scaled: Scaled, mask: BoolArray, targets: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Values (rounded to nearest) and errors (rounded up) of rows on the grid, and where they are valid.
-
-    In grid units the sum S is an int64 and the target t is exact; with t = i + f, i = t rounded towards zero,
-    the error is |(S - i) - f|: one float subtraction of exact numbers, whose own rounding error is exact too.
-    """
-    sums = np.einsum("bn,bn->b", mask, np.broadcast_to(scaled.items, mask.shape))
-    valid = np.full(len(targets), abs(scaled.shift) < 800)
-    size = np.abs(targets)
-    small = (size < np.ldexp(1.0, min(60 - scaled.shift, 1000))) & ((size > 2.0**-100) | (size == 0))
-    fraction, whole = np.modf(np.ldexp(np.where(small, targets, 0.0), scaled.shift))
-    distance = sums - whole.astype(np.int64)
-    valid &= small & (np.abs(distance) < 1 << 53)
-    difference = distance.astype(np.float64)
-    rounded = difference - fraction
-    missing = (difference - rounded) - fraction
-    errors = np.abs(rounded)
-    errors = np.where(missing * np.sign(rounded) > 0, np.nextafter(errors, np.inf), errors)
-    shift = -scaled.shift
-    return np.ldexp(sums.astype(np.float64), shift), np.ldexp(errors, shift), valid

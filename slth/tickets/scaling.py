@@ -6,7 +6,8 @@ W / 2^e and the bias b / 2^(s + e). One scalar, 2^(the output node's exponent), 
 in the ticket, outside the source. Powers of two make the scaled target exact.
 
 The terms of a sum must be divided alike: the last linear node of each shorter branch takes the difference.
-Where a branch has none (an identity path), the others are brought to it, and their weights may then exceed 1.
+Where a branch has none (an identity path), the others are brought to it; what that asks of them is shared by
+their linear nodes, whose weights may then exceed 1 (sums of k products reach further).
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ def scale_exponents(network: Network) -> tuple[int, ...]:
             own[node.name] = _least_exponent(node, before)
             carried[node.name] = before + own[node.name]
         elif isinstance(node, Add):
-            branches = [_adjustable(network, name, readers) for name in node.inputs]
-            fixed = {carried[name] for name, last in zip(node.inputs, branches, strict=True) if last is None}
+            branches = [_own_layers(network, name, readers) for name in node.inputs]
+            fixed = {carried[name] for name, layers in zip(node.inputs, branches, strict=True) if not layers}
             if len(fixed) > 1:
                 raise InvalidInput(
                     f"`target`: the paths into node {node.name!r} that end in no linear node of their own come "
                     f"at different scales, 2^{min(fixed)} and 2^{max(fixed)}. Rescale the layers before it."
                 )
             common = fixed.pop() if fixed else max(carried[name] for name in node.inputs)
-            for name, last in zip(node.inputs, branches, strict=True):
-                if last is not None:
-                    own[last] += common - carried[name]
+            for name, layers in zip(node.inputs, branches, strict=True):
+                if layers:
+                    _share(own, layers, common - carried[name])
             carried[node.name] = common
         else:
             carried[node.name] = carried[node.parents[0]] if node.parents else 0
@@ -126,14 +127,21 @@ def _readers(network: Network) -> dict[str, int]:
     return counts
 
 
-def _adjustable(network: Network, name: str, readers: Mapping[str, int]) -> str | None:
-    """The linear node from which alone the value of `name` comes, if nothing else reads it on the way."""
+def _share(own: dict[str, int], layers: Sequence[str], difference: int) -> None:
+    """Add `difference` to the exponents of a branch: growth to its last layer, a cut to all, last first."""
+    if difference > 0:
+        own[layers[0]] += difference
+    for step in range(-difference):
+        own[layers[step % len(layers)]] -= 1
+
+
+def _own_layers(network: Network, name: str, readers: Mapping[str, int]) -> list[str]:
+    """Linear nodes that the value of `name` comes through and nothing else reads on the way, last first."""
     by_name = {node.name: node for node in network.order}
     node = by_name[name]
-    while readers[node.name] == 1:
+    found = []
+    while readers[node.name] == 1 and len(node.parents) == 1:
         if isinstance(node, Linear):
-            return node.name
-        if len(node.parents) != 1:
-            return None
+            found.append(node.name)
         node = by_name[node.parents[0]]
-    return None
+    return found

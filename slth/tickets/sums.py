@@ -28,6 +28,10 @@ from slth.networks.norms import (
 from slth.tickets.graph import PairGraph, PairNode
 from slth.tickets.pairs import LayerPair
 
+# Rows above which a joint norm is tried with balls alone: the weights that make boxes good are not searched
+# there (`slth.networks.norms.BALANCE`), and each trial is an eigenvalue problem of that order.
+_WIDE = 640
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -239,9 +243,10 @@ def _joint_norm(carried: Sequence[_Path], met: Sequence[_Met], alive: BoolArray)
     if not met:
         return 0.0, np.zeros(len(carried))
     best, pulls = math.inf, np.ones(len(carried) + len(met))
-    for centered in (False, True):
+    both, wide = (False, True), int(alive.sum()) > _WIDE
+    for centered in both if not wide else (True,):
         own = [_deviations(part, centered) for part in met]
-        for by_entries in (False, True) if any(path.state.norm for path in carried) else (False,):
+        for by_entries in both if not wide and any(path.state.norm for path in carried) else (False,):
             blocks = [_error_columns(path, by_entries) for path in carried]
             blocks += [columns for columns, _ in own]
             groups, radii, owners = _arranged(blocks)

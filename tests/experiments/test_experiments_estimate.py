@@ -55,6 +55,19 @@ def test_stops_on_the_claim_and_says_what_is_left() -> None:
     assert close.trials_needed > 100
 
 
+def test_named_guarantees() -> None:
+    plain = estimate(**HIT, trials=2000, stop_early=True, claim="second-moment")
+    better = estimate(**HIT, trials=2000, stop_early=True, claim="conditional-second-moment")
+    assert plain.verdict == better.verdict == "verified"
+    assert plain.claim is not None
+    assert better.claim is not None
+    assert 0 < plain.claim.probability < better.claim.probability < 1
+    cover = estimate("cover", 24, 8, 0.1, where=1.0, trials=300, claim="two-halves", seed=1)
+    assert cover.claim is not None
+    assert cover.claim.text.startswith("two-halves: P(cover) >= ")
+    assert cover.verdict == "verified"
+
+
 def test_fixed_trials_ask_for_a_fresh_run() -> None:
     p = estimate(**HIT, trials=200).proportion
     result = estimate(**HIT, trials=200, claim=p.estimate - 0.01)
@@ -100,6 +113,13 @@ def test_summary_is_json() -> None:
         ({"event": "cover", "where": 0.0}, "`range` must be a finite number > 0"),
         ({"stop_early": True}, "`stop_early` must come with a claim or a width; got neither"),
         ({"width": 0.1}, "`width` must come with stop_early; got 0.1 without"),
+        ({"claim": "cox"}, "`claim` must be a lower guarantee or a number; 'cox' is a prediction"),
+        ({"claim": "first-moment"}, "`claim` must be a lower guarantee or a number; 'first-moment' is a"),
+        ({"claim": "two-halves"}, "`kind` must be one of"),
+        (
+            {"claim": "second-moment", "where": "uniform"},
+            "`claim` 'second-moment' must come with a fixed target",
+        ),
         ({"claim": 1.5}, "`claim` must be a finite number"),
         ({"selection": "some"}, "`selection` must be one of 'subset', 'one-per-block'; got 'some'"),
         ({"selection": "one-per-block"}, "`n` must be a multiple of k=5 to take one sample per block; got 18"),

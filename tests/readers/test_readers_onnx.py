@@ -289,6 +289,20 @@ def huge() -> Any:
     return made
 
 
+def many() -> Any:
+    """Sparse arrays of a few bytes that are large together."""
+    places, floats_of = np.zeros(1, np.int64), np.ones(1, np.float32)
+    sparse = [
+        helper.make_sparse_tensor(
+            numpy_helper.from_array(floats_of, f"s{i}"),
+            numpy_helper.from_array(places, f"i{i}"),
+            [2**12, 2**15],
+        )
+        for i in range(5)
+    ]
+    return model([GEMM], {"w": W, "b": B}, sparse=sparse)
+
+
 def two_outputs() -> Any:
     made = model([GEMM], {"w": W, "b": B})
     made.graph.output.append(made.graph.output[0])
@@ -331,7 +345,8 @@ NAN[1, 2] = np.nan
         (lambda: model([GEMM], {"w": W, "b": B}, opset=6), "opset 7 or later; got 6"),
         (external, r"keep its weights in the file; got external data \(layer 'w'\)"),
         (short, r"hold whole arrays; got .* \(layer 'w'\)"),
-        (huge, r"at most 268435456 numbers per array; got shape \(1048576, 1048576\) \(layer 'w'\)"),
+        (huge, r"at most 536870912 numbers in all; got shape \(1048576, 1048576\) \(layer 'w'\)"),
+        (many, r"at most 536870912 numbers in all; got shape \(4096, 32768\) \(layer 's3'\)"),
         (two_outputs, "one input and one output; got 1 and 2"),
         (
             lambda: model([GEMM], {"w": W, "b": B}, output="z"),

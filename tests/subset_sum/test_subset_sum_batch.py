@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slth.subset_sum import batch as batch_module
+from slth.subset_sum import group as group_module
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.plan import make_layout
 from slth.subset_sum.problem import exact_error, exact_value
@@ -46,8 +46,8 @@ def test_batch_equals_loop(n: int, k: int | tuple[int, int] | None, law: str) ->
 @pytest.mark.parametrize("eps", [None, 1e-2, 1e-5])
 @pytest.mark.parametrize("shared", [False, True])
 def test_thread_count_is_irrelevant(monkeypatch: pytest.MonkeyPatch, eps: float | None, shared: bool) -> None:
-    monkeypatch.setattr(batch_module, "WORTH_THREADS", 0.0)
-    monkeypatch.setattr(batch_module, "BLOCK", 1e-5)
+    monkeypatch.setattr(group_module, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(group_module, "BLOCK", 1e-5)
     rng = np.random.default_rng(7)
     samples, targets = products(rng, (60, 20)), rng.uniform(-1, 1, 60)
     results = [
@@ -63,7 +63,7 @@ def test_work_that_is_long_is_done_one_by_one(monkeypatch: pytest.MonkeyPatch) -
     rng = np.random.default_rng(5)
     samples, targets = products(rng, (6, 14)), rng.uniform(-1, 1, 6)
     short = solve_batch(samples, targets, k=4)
-    monkeypatch.setattr(batch_module, "SHORT", 0.0)
+    monkeypatch.setattr(group_module, "SHORT", 0.0)
     for table in (samples, samples[2]):
         long = solve_batch(table, targets, k=4)
         long.check()

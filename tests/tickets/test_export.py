@@ -16,7 +16,8 @@ import slth
 from slth.errors import CapacityExceeded, InvalidInput, MissingExtra, OutputExists
 from slth.networks.npz import load_npz
 from slth.readers.read import read
-from slth.tickets.export import KINDS, export, masked_source, to_torch
+from slth.tickets.export import KINDS, export, to_torch
+from slth.tickets.masked import masked_source
 
 rng = np.random.default_rng(0)
 
@@ -57,21 +58,21 @@ def by_definition(own: Any, x: Any) -> Any:
 def test_weights_are_those_of_the_source_bit_for_bit(name: str) -> None:
     own = ticket(name)
     source = masked_source(own)
-    assert sum(tensor.weight.size for tensor in source.tensors) == own.parameters
-    assert sum(int(tensor.mask.sum()) for tensor in source.tensors) == own.kept
+    assert sum(array.numbers.size for array in source.parameters()) == own.parameters
+    assert sum(int(array.mask.sum()) for array in source.parameters()) == own.kept
+    arrays = {array.name: array.numbers for array in source.parameters()}
     for index, layer in enumerate(own.layers):
-        first, second = source.layers[2 * index], source.layers[2 * index + 1]
-        assert first.weight.weight.dtype == np.float32
+        first, second = (arrays[f"{layer.name}.{part}.weight"] for part in ("first", "second"))
+        assert first.dtype == np.float32
+        if layer.biased:
+            first = np.hstack((first, arrays[f"{layer.name}.first.bias"][:, None]))
         for j in range(layer.inputs):
             for c in range(layer.copies):
                 row = j * layer.copies + c
                 into = [own.source.weight(index, 0, j, c, other) for other in range(layer.inputs)]
                 out = [own.source.weight(index, 1, j, c, i) for i in range(layer.outputs)]
-                found = list(first.weight.weight[row])
-                if first.bias is not None:
-                    found.append(first.bias.weight[row])
-                assert found == into
-                assert list(second.weight.weight[:, row]) == out
+                assert list(first[row]) == into
+                assert list(second[:, row]) == out
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,9 +118,11 @@ def test_round_trip_through_a_state_dict(name: str, tmp_path: Path) -> None:
     assert not torch.equal(fresh(x), to_torch(own)(x))
     fresh.load_state_dict(state)
     assert torch.equal(fresh(x), to_torch(own)(x))
-    for tensor in masked_source(own).tensors:
+    for tensor in masked_source(own).parameters():
         module, label = tensor.name.rsplit(".", 1)
-        assert np.array_equal(fresh.get_submodule(module).get_parameter(f"{label}_orig").numpy(), tensor.weight)
+        assert np.array_equal(
+            fresh.get_submodule(module).get_parameter(f"{label}_orig").numpy(), tensor.numbers
+        )
 
 
 def test_from_torch_to_a_ticket_and_back() -> None:
@@ -147,7 +150,9 @@ def test_onnx_runs_and_reads(name: str, tmp_path: Path) -> None:
     assert (model.ir_version, model.opset_import[0].version) == (10, 20)
     sparse = len(model.graph.sparse_initializer)
     assert sparse >= 1
-    assert written.note.startswith(f"{sparse} of {len(masked_source(own).tensors)} parameters as sparse")
+    assert written.note.startswith(
+        f"{sparse} of {len(list(masked_source(own).parameters()))} parameters as sparse"
+    )
     session = runtime.InferenceSession(tmp_path / "ticket.onnx", providers=["CPUExecutionProvider"])
     x = (rng.uniform(-1, 1, (50, 3)) if name == "signed" else rng.random((50, 3))).astype(np.float32)
     expected = own.network().forward(x)
@@ -162,7 +167,7 @@ def test_csr_and_masks(tmp_path: Path) -> None:
     own = ticket("biased")
     export(own, tmp_path / "ticket.npz", "csr")
     arrays = load_npz(tmp_path / "ticket.npz", max_bytes=2**24)
-    tensors = masked_source(own).tensors
+    tensors = list(masked_source(own).parameters())
     assert len(arrays) == 4 * len(tensors)
     for tensor in tensors:
         data, indices, indptr, shape = (
@@ -177,7 +182,7 @@ def test_safetensors_and_open_lth_masks(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     safetensors = pytest.importorskip("safetensors.numpy")
     own = ticket("biased")
-    expected = {tensor.name: tensor.mask for tensor in masked_source(own).tensors}
+    expected = {tensor.name: tensor.mask for tensor in masked_source(own).parameters()}
     assert export(own, tmp_path / "m.safetensors", "safetensors").note == "masks only, one byte per weight"
     masks = safetensors.load_file(tmp_path / "m.safetensors")
     assert masks.keys() == expected.keys()

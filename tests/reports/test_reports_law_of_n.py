@@ -1,0 +1,97 @@
+"""The figure of the law of n: what is drawn, repeated bytes, the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from slth.cli import app
+from slth.errors import InvalidInput
+from slth.experiments.spec import parse_spec
+from slth.experiments.sweep import run_sweep
+from slth.plots.thresholds import draw_law_of_n
+from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes
+
+TEXT = """
+trials = 1000
+block = { trials = 1000 }
+[[grid]]
+event = "closest"
+law = ["uniform", "normal"]
+n = { from = 4, to = 24, step = 2 }
+gamma = [0.5]
+[[grid]]
+event = "radius"
+n = { from = 4, to = 18, step = 2 }
+gamma = [0.5]
+range = [1.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("law") / "a.sqlite"
+    run_sweep(parse_spec(TEXT), path)
+    return path
+
+
+def test_points_are_drawn_where_the_brackets_are(ledger: Path) -> None:
+    points = [p for p in measured_points(ledger) if (p.event, p.law) == ("hit", "uniform")]
+    summaries = [p.summary() for p in points]
+    ax = Figure().add_subplot()
+    line, _, *bars = draw_law_of_n(summaries, ax)
+    assert line.get_xdata()[-1] == line.get_ydata()[-1]
+    assert len(bars) == len({p.probability for p in points})
+    drawn = sorted(y for bar in bars for y in bar.lines[0].get_ydata())
+    assert drawn == pytest.approx(sorted(0.5 * (p.y[0] + p.y[1]) for p in points))
+    legend = ax.get_legend()
+    assert legend is not None
+    assert "uniform, P = 1/2" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_slopes_are_near_one(ledger: Path) -> None:
+    bands = {
+        (s.points[0].event, s.points[0].law): s
+        for s in measured_slopes(measured_points(ledger))
+        if s.points[0].probability == 0.5
+    }
+    for key in (("hit", "uniform"), ("hit", "normal")):
+        assert bands[key].whole[0] < 1.1
+        assert bands[key].whole[1] > 0.8
+
+
+def test_figure_repeats_byte_for_byte(ledger: Path) -> None:
+    points = measured_points(ledger)
+    first = law_of_n_figure(points, kind="svg")
+    assert first == law_of_n_figure(points, kind="svg")
+    assert b"<svg" in first
+    assert law_of_n_figure(points, kind="png").startswith(b"\x89PNG")
+
+
+def test_command(ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, table = tmp_path / "law.svg", tmp_path / "law.json"
+    arguments = ["figure", "law-of-n", "--out", str(out), "--table", str(table), "--ledger", str(ledger)]
+    assert app.run(arguments) == 0
+    text = capsys.readouterr().out
+    assert "squared law" in text
+    assert "k/n=0.5" in text
+    content = json.loads(table.read_text())
+    assert content["points"]
+    assert content["slopes"]
+    assert app.run(arguments) == 2
+    assert app.run([*arguments, "--force", "--json"]) == 0
+    capsys.readouterr()
+    bad = [*arguments, "--force"]
+    bad[bad.index(str(table))] = str(tmp_path / "law.csv")
+    assert app.run(bad) == 2
+    assert "`table` must end in .json" in capsys.readouterr().err
+
+
+def test_a_ledger_without_thresholds(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    run_sweep(parse_spec('trials=10\n[[grid]]\nevent="closest"\nn=[6]\nk=[3]'), path)
+    with pytest.raises(InvalidInput, match="`ledger` must hold several n on both sides of a threshold"):
+        measured_points(path)
