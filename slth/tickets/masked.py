@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._typing import BoolArray, FloatArray
-from slth.errors import CapacityExceeded
+from slth.errors import CapacityExceeded, InvalidInput
 from slth.networks.layers import Input, Linear, Node, ReLU
 from slth.networks.network import Network
+from slth.networks.slots import linear_nodes
 from slth.tickets.ticket import Ticket
 
 MAX_BYTES = 2**32
@@ -82,7 +83,16 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwor
     ------
     CapacityExceeded
         If that needs more than `max_bytes`, at 20 bytes per weight; a source may be far larger than memory.
+    InvalidInput
+        If the target is no chain of dense layers and ReLU; the message names the node.
     """
+    ticket.target.dense_chain()
+    for node in linear_nodes(ticket.target):
+        if not node.is_dense:
+            raise InvalidInput(
+                f"`ticket` must be of a dense network to be exported with its source; node {node.name!r} is "
+                "not dense. Export its masks (kind 'safetensors'), or its function (`Ticket.network`)."
+            )
     need = BYTES_PER_WEIGHT * ticket.parameters
     if need > max_bytes:
         raise CapacityExceeded(
@@ -97,10 +107,10 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwor
         nodes.append(_dense(f"{layer.name}.first", nodes[-1].name, first[:, :width], bias))
         nodes.append(ReLU(f"{layer.name}.hidden", nodes[-1].name))
         nodes.append(_dense(f"{layer.name}.second", nodes[-1].name, second.T, None))
-        if layer.relu:
+        if index + 1 < len(ticket.layers):
             nodes.append(ReLU(f"{layer.name}.relu", nodes[-1].name))
     network = Network(tuple(nodes), nodes[-1].name)
-    return MaskedNetwork(network, dict(masks(ticket)), ticket.construction.output_scale_exponent)
+    return MaskedNetwork(network, dict(masks(ticket)), ticket.output_scale_exponent)
 
 
 def masks(ticket: Ticket) -> Iterator[tuple[str, BoolArray]]:
