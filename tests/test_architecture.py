@@ -55,6 +55,7 @@ CONFINED = {
     "cyclopts": ("cli/",),
     "rich": ("cli/",),
     "hypothesis": ("testing.py",),
+    "flint": ("laws/rigor.py",),
 }
 # The independent checker may not lean on what arranged, pruned or solved.
 CHECKER = "tickets/check.py"

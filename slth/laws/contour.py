@@ -14,7 +14,7 @@ from slth._typing import FloatArray
 ComplexArray = npt.NDArray[np.complex128]
 
 _BLOCK = 1 << 20  # nodes times points held at once
-_DEEP = 44.0  # e^-44 = 8e-20: what is smaller is left out
+_DEEP = 36.0  # e^-36 = 2e-16: what is smaller is left out
 _WIDE = 46.0  # standard deviations of the tilted sum between two aliases
 
 
@@ -228,15 +228,18 @@ def _integrate(
     distance = _WIDE * spread
     if tail:
         distance = max(distance, (_DEEP - float(scale.min())) / theta)
-    step = 2.0 * math.pi / min(distance, 4.0 * k + _DEEP / theta)
+    else:
+        distance = min(distance, k + float(y.max()))  # the support is [-k, k]: no alias at all
+    step = 2.0 * math.pi / distance
     top = 8.0 / spread
-    while k * float(transform.log_ratio(theta, np.full(1, top))[0][0]) > -_DEEP:
-        top *= 1.2
+    # slow decay for few copies: what is left out is about top times the last term
+    while k * float(transform.log_ratio(theta, np.array([float(top)]))[0][0]) + math.log(top * spread) > -_DEEP:
+        top *= 1.1
     count = math.ceil(top / step)
     total = np.full(y.shape, 0.5 / theta if tail else 0.5)
     nodes = max(1, _BLOCK // y.size)
     for start in range(1, count + 1, nodes):
-        t = step * np.arange(start, min(start + nodes, count + 1))
+        t = step * np.arange(start, min(start + nodes, count + 1), dtype=np.float64)
         size, angle = transform.log_ratio(theta, t)
         weight = np.exp(k * size)
         phase = k * angle + t * (k - y[:, np.newaxis])

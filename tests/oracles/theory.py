@@ -225,3 +225,16 @@ def conditional_normal(n: int, k: int, eps: float, z: float) -> float:
         if hits > 0:
             total += weight / (1 / hits + rest)
     return total
+
+
+def log_uniform_sum(x: Fraction, k: int, *, tail: bool) -> float:
+    """ln of the density, or of P(S <= x), of the sum of k uniforms on [-1, 1], in integers."""
+    u = (x + k) / 2
+    power = k if tail else k - 1
+    total, count = 0, 1
+    for j in range(math.floor(u) + 1):
+        total += (-1) ** j * count * (u.numerator - j * u.denominator) ** power
+        count = count * (k - j) // (j + 1)
+    with mp.workdps(40):
+        value = mp.log(total) - power * mp.log(u.denominator) - mp.log(mp.factorial(power))
+        return float(value if tail else value - mp.log(2))

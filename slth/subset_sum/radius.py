@@ -1,0 +1,224 @@
+"""`covering_radius`: the least tolerance at which an interval is covered, and the longest gaps between sums."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from slth._jit import covering
+from slth._jit.merge import FAR
+from slth._jit.walks import look
+from slth._typing import FloatArray, IntArray
+from slth._validate import as_integer, as_real, read_only
+from slth.errors import InvalidInput
+from slth.subset_sum.cover import BUDGET
+from slth.subset_sum.cover_result import CoverRadius
+from slth.subset_sum.edges import cells_between, cells_for
+from slth.subset_sum.family import Family, as_family, as_samples
+from slth.subset_sum.grid import clip, make_grid
+from slth.subset_sum.halves import Halves, build, plan_halves
+from slth.subset_sum.nearby import Nearby
+from slth.subset_sum.problem import Sizes
+from slth.subset_sum.solve import as_memory
+
+FINER = 4  # each pass looks for gaps this many times shorter than the pass before
+SHORTEST = 16  # gaps this many times shorter than the longest are not searched for
+
+
+def covering_radius(
+    samples: npt.ArrayLike,
+    low: float,
+    high: float,
+    *,
+    k: Sizes = None,
+    blocks: int | None = None,
+    gaps: int = 1,
+    max_bytes: int | None = None,
+) -> CoverRadius:
+    r"""Largest distance of a point of [low, high] from the nearest sum: the least eps that covers it.
+
+    .. math:: \max_{z \in [low, high]} \min_S \bigl|\sum_{i \in S} x_i - z\bigr|,
+
+    the largest of the distances of low and of high from the nearest sum and half of the longest gap between
+    neighbouring sums whose middle lies in the interval.
+
+    Parameters
+    ----------
+    samples : array_like
+        x, shape (n,), n >= 1, finite.
+    low, high : float
+        The interval, low <= high.
+    k : int or (int, int), optional
+        Size of S: exactly k, or k_min..k_max. Default: any size, 0 included.
+    blocks : int, optional
+        One of each `blocks` consecutive samples, as in `cover`.
+    gaps : int, optional
+        How many of the longest gaps to list, 1..1000; none shorter than twice the distance of an end, or than a
+        sixteenth of the longest. Of equally long ones, any.
+    max_bytes : int, optional
+        Memory for lists. Default 4 GiB.
+
+    Returns
+    -------
+    CoverRadius
+
+    Raises
+    ------
+    InvalidInput
+        If an argument breaks its rule.
+    CapacityExceeded
+        Before allocating, if the lists need more than `max_bytes`; or if sums so close together decide that
+        64-bit fixed point cannot tell them apart.
+
+    Notes
+    -----
+    The blocked search of `cover` with ever shorter allowed gaps, until some are found that are longer; each one
+    found raises the length that is still of interest. Cost: about 4 of `cover` with eps = radius. On a rounded
+    grid the sums at the ends and around the gaps listed are computed again exactly.
+
+    Examples
+    --------
+    >>> from slth.subset_sum.radius import covering_radius
+    >>> result = covering_radius([1.0, 2.0, 5.0], -1, 8)
+    >>> result.radius, result.low_distance, result.left.tolist(), result.right.tolist()
+    (1.0, 1.0, [], [])
+    >>> covering_radius([1.0, 2.0, 5.0], 0, 8).left.tolist()
+    [3.0]
+    """
+    first, last = as_real(low, "low"), as_real(high, "high")
+    if first > last:
+        raise InvalidInput(f"`low` must be <= `high`; got {first!r} > {last!r}.")
+    array = as_samples(samples, 1, max(abs(first), abs(last)))
+    family = as_family(len(array), k, blocks)
+    wanted = as_integer(gaps, "gaps", low=1, high=1000)
+    memory = as_memory(max_bytes)
+    halves = plan_halves(family, memory)
+    return _Radius(read_only(array), (first, last), family, halves, wanted, memory).run()
+
+
+class _Radius:
+    def __init__(
+        self,
+        samples: FloatArray,
+        interval: tuple[float, float],
+        family: Family,
+        halves: Halves,
+        wanted: int,
+        max_bytes: int,
+    ) -> None:
+        self.samples, self.family, self.max_bytes, self.wanted = samples, family, max_bytes, wanted
+        self.grid = make_grid(samples[None, :], family.k_max)
+        self.slack = 0 if self.grid.exact[0] else self.grid.slack
+        self.low, self.high = (self.grid.units(end) for end in interval)
+        self.joins = halves.joins
+        self.tables: Nearby | None = None
+        built = build(halves, self.grid.items[0], math.inf)
+        self.lists, self.offset = built if built is not None else (np.empty(0, np.int64), 0)
+        self.work = halves.merged
+        self.sure: set[tuple[int, int]] = set()  # integer sums around gaps with their middle in the interval
+        self.unsure: set[tuple[int, int]] = set()  # the same where rounding leaves the middle in doubt
+
+    def run(self) -> CoverRadius:
+        ends = self.distance(self.low), self.distance(self.high)
+        farthest = 2 * max(ends)
+        allowed = max(1, clip(math.floor(max((self.high - self.low) / 8, farthest))))
+        while self.low < self.high:
+            self.search(allowed)
+            longest = max((right - left for left, right in self.sure), default=0)
+            finest = max(1, math.floor(farthest), longest // SHORTEST)
+            if len(self.sure) >= self.wanted or allowed <= finest:
+                break
+            allowed = max(allowed // FINER, finest)
+        return self.result(ends)
+
+    def distance(self, point: Fraction) -> Fraction:
+        """The exact distance, in units, of a point from the nearest sum."""
+        value = clip(math.ceil(point)) - self.offset
+        below, above = look(self.lists, self.joins, value, 0)
+        left = None if below == -FAR else int(below) + self.offset
+        right = None if above == FAR else int(above) + self.offset
+        return min(abs(point - s) for s in self.exact(left, right) if s is not None)
+
+    def exact(self, left: int | None, right: int | None) -> tuple[Fraction | None, Fraction | None]:
+        """The exact sums on both sides of a gap between neighbouring integer sums."""
+        if not self.slack:
+            return None if left is None else Fraction(left), None if right is None else Fraction(right)
+        if self.tables is None:
+            self.tables = Nearby(self.samples, self.grid, self.family, self.max_bytes)
+        return self.tables.around(left, right, self.slack)
+
+    def search(self, allowed: int) -> None:
+        """Note all gaps longer than `allowed` with their middle in the interval, or the longest ones wanted."""
+        lowest, highest = covering.extremes(self.lists, self.joins)
+        margin = allowed // 2 + 1 + self.slack
+        first = max(clip(math.floor(self.low) - margin) - self.offset, int(lowest))
+        last = min(clip(math.ceil(self.high) + margin) - self.offset, int(highest))
+        frame = cells_between(first, last, max(1, allowed - 2 * self.slack))
+        cells, words = cells_for(frame)
+        reach = np.zeros(6, np.int64)
+        state = np.array([0, -(-int(frame[2]) // int(frame[4])), -1, 0, 0, 0], np.int64)
+        while True:
+            code = covering.scan(self.lists, self.joins, frame, cells, words, reach, state, BUDGET)
+            if code == covering.DONE:
+                break
+            if code == covering.GAP:
+                self.note(int(state[3]) + self.offset, int(state[4]) + self.offset, frame)
+        self.work += int(state[5])
+
+    def note(self, left: int, right: int, frame: IntArray) -> None:
+        """Keep a gap whose middle may lie in the interval, and forget those that are certainly too short."""
+        twice, slack = left + right, 2 * self.slack
+        if not 2 * self.low - slack <= twice <= 2 * self.high + slack:
+            return
+        if 2 * self.low + slack <= twice <= 2 * self.high - slack:
+            self.sure.add((left, right))
+        else:
+            self.unsure.add((left, right))
+        if len(self.sure) >= self.wanted:
+            longest = sorted((right - left for left, right in self.sure), reverse=True)
+            shortest = longest[self.wanted - 1] - 2 * slack
+            self.sure = {gap for gap in self.sure if gap[1] - gap[0] >= shortest}
+            frame[3] = max(int(frame[3]), shortest)
+
+    def gaps(self) -> list[tuple[Fraction, Fraction]]:
+        """The exact sums around the longest gaps, longest first, then from the left."""
+        pairs = [self.exact(left, right) for left, right in self.sure | self.unsure]
+        inside = [(a, b) for a, b in pairs if a is not None and b is not None and self.inside(a + b)]
+        return sorted(inside, key=lambda gap: (gap[0] - gap[1], gap[0]))[: self.wanted]
+
+    def inside(self, twice: Fraction) -> bool:
+        return 2 * self.low <= twice <= 2 * self.high
+
+    def result(self, ends: tuple[Fraction, Fraction]) -> CoverRadius:
+        value, found = self.grid.value, self.gaps()
+        places = [(ends[0], self.low), (ends[1], self.high)]
+        places += [((b - a) / 2, (a + b) / 2) for a, b in found[:1]]
+        radius, place = max(places, key=lambda pair: pair[0])
+        left, right, lengths = (
+            read_only(np.array([float(value(number)) for number in numbers], np.float64))
+            for numbers in (
+                [a for a, _ in found],
+                [b for _, b in found],
+                [b - a for a, b in found],
+            )
+        )
+        return CoverRadius(
+            rounded_up(value(radius)),
+            float(value(place)),
+            rounded_up(value(ends[0])),
+            rounded_up(value(ends[1])),
+            left,
+            right,
+            lengths,
+            "blocked",
+            self.work,
+        )
+
+
+def rounded_up(number: Fraction) -> float:
+    """The least float64 >= number."""
+    nearest = float(number)
+    return nearest if Fraction(nearest) >= number else math.nextafter(nearest, math.inf)
