@@ -38,6 +38,7 @@ MAY_SEE = {
     ("_validate", "errors"),
     ("_validate", "_typing"),
     ("baselines", "experiments"),
+    ("baselines", "examples"),
 }
 # library -> the only places (file, or folder with a trailing slash) that may import it
 CONFINED = {

@@ -15,7 +15,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from slth import __version__
-from slth.cli import bound, check, doctor, estimate, figure, prune, reproduce, solve, sweep, verify
+from slth.cli import bound, check, compare, doctor, estimate, figure, prune, reproduce, solve, sweep, verify
 from slth.cli.output import error_console, print_json
 from slth.errors import SlthError, TicketDamaged, WeightsUnreachable
 
@@ -44,6 +44,7 @@ def build() -> App:
     app.command(estimate.command, name="estimate")
     app.command(sweep.app)
     app.command(figure.app)
+    app.command(compare.app)
     app.command(doctor.command, name="doctor")
     app.command(reproduce.command, name="reproduce")
     return app

@@ -147,3 +147,13 @@ def _why(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """The numbers of "i/n"; None stays None."""
+    if text is None:
+        return None
+    parts = text.split("/")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise InvalidInput(f"`--shard` must be i/n like 2/8; got {text!r}.")
+    return int(parts[0]), int(parts[1])
