@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from slth.experiments.bins import HIGHEST, LOWEST, edges
+from slth.experiments.bins import eps_of_load
 from slth.experiments.export import Row, Tally, row_of
 from slth.experiments.trial import edge_of
 from slth.laws.law import Law
 from slth.laws.named import law_by_name
 from slth.theory.catalogue import predictor
-from slth.theory.entropy import log_binomial
 
 PREDICTORS = ("annealed", "cox", "cox-variance", "quenched", "saddlepoint")
 # Expected numbers of hits at the end of the range at which a histogram is read: chosen without the data.
@@ -97,27 +94,27 @@ class Score:
 
 
 def rows_at_loads(tallies: Iterable[Tally], *, loads: Sequence[float] = LOADS) -> tuple[Row, ...]:
-    """Rows of the distance-measuring cells at tolerances where `loads` subsets are expected to hit the end.
+    """Rows of cells with a fixed place: at their own eps, or, where distances were measured, at `loads`.
 
     Parameters
     ----------
     tallies : iterable of Tally
-        Those of closest and radius with a fixed place are used.
+        Those with a random target, or one sample per block, are left out.
     loads : sequence of float
-        lambda = C(n, k) 2 eps f_k(end): eps is the edge of the bins nearest to the solution.
+        Expected numbers of hits at the end of the range: see `slth.experiments.bins.eps_of_load`.
     """
     rows = []
     for tally in tallies:
         cell = tally.cell
         trial = cell.experiment()
-        if trial.counts or isinstance(trial.where, str) or trial.selection != "subset":
+        where = trial.where
+        if isinstance(where, str) or trial.selection != "subset":
             continue
-        density = float(trial.law.sum_pdf(trial.where, cell.k))
-        ways = float(np.exp(log_binomial(cell.n, cell.k)))
-        wanted = np.log(np.array(loads) / (2.0 * ways * density))
-        nearest = np.abs(np.log(edges())[:, None] - wanted).argmin(axis=0)
-        chosen = sorted({int(j) for j in nearest if 0 < j < HIGHEST - LOWEST})
-        rows += [row_of(tally, float(edges()[j])) for j in chosen]
+        if cell.eps is not None:
+            chosen = [cell.eps]
+        else:
+            chosen = sorted({eps_of_load(load, cell.n, cell.k, where, trial.law) for load in loads})
+        rows += [row_of(tally, eps) for eps in chosen]
     return tuple(rows)
 
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from slth._typing import FloatArray, IntArray
 from slth.errors import InvalidInput
+from slth.laws.law import Law
+from slth.theory.entropy import log_binomial
 
 PER_DECADE = 16
 LOWEST, HIGHEST = -16 * PER_DECADE, 2 * PER_DECADE  # bins of the edges 1e-16 and 1e2
@@ -60,6 +62,17 @@ def edge_bin(eps: float) -> int:
             f"`eps` must be an edge of the bins, 10^(j/16); got {eps!r}. The nearest is {near!r}."
         )
     return j
+
+
+def eps_of_load(load: float, n: int, k: int, place: float, law: Law) -> float:
+    """The edge nearest to the tolerance at which `load` subsets are expected to hit `place`.
+
+    load = C(n, k) 2 eps f_k(place), with f_k the density of the sum of k samples; the rounding to an edge makes
+    the answer, and so the identity of a cell, independent of the last bits of f_k.
+    """
+    log_density = math.log(float(law.sum_pdf(place, k)))
+    wanted = math.log(load / 2.0) - float(log_binomial(n, k)) - log_density
+    return edge_of_bin(min(HIGHEST, max(LOWEST, round(PER_DECADE * wanted / math.log(10.0)))))
 
 
 def edge_of_bin(j: int) -> float:

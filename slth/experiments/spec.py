@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from slth.errors import InvalidInput
+from slth.experiments.bins import eps_of_load
 from slth.experiments.cell import Cell, trials_in
+from slth.experiments.trial import edge_of
+from slth.laws.named import law_by_name
 
 MAX_BYTES = 1 << 20
 MAX_CELLS = 1_000_000
@@ -53,7 +56,11 @@ class BlockLength(_Strict):
 
 
 class Grid(_Strict):
-    """All combinations of the lists: each is a cell."""
+    """All combinations of the lists: each is a cell.
+
+    Instead of eps, `load` gives the number of subsets expected to hit the end of the range (or the target); eps
+    is then the nearest edge of the bins.
+    """
 
     event: Literal["hit", "cover", "closest", "radius"]
     n: list[Positive] | Steps
@@ -61,6 +68,7 @@ class Grid(_Strict):
     k: list[Positive] | None = None
     gamma: list[Density] | None = None
     eps: list[Tolerance] | None = None
+    load: list[Tolerance] | None = None
     target: list[Number | Literal["edge", "uniform"]] | None = None
     range: list[Tolerance | Literal["edge"]] | None = None
     selection: Literal["subset", "one-per-block"] = "subset"
@@ -101,11 +109,16 @@ class Grid(_Strict):
             for k in (self.k if self.k is not None else [max(1, round(g * n)) for g in self.gamma or []])
         ]
         where: list[float | str] = list(self.target or self.range or ["edge"])
-        tolerances: list[float | None] = [*self.eps] if self.eps is not None else [None]
-        return [
-            Cell(self.event, law, n, k, eps, w, self.selection, seed)
-            for law, (n, k), eps, w in itertools.product(self.law, pairs, tolerances, where)
-        ]
+        found = []
+        for law, (n, k), w in itertools.product(self.law, pairs, where):
+            tolerances: list[float | None] = [*self.eps] if self.eps is not None else [None]
+            if self.load is not None:
+                place = edge_of(law_by_name(law), k) if isinstance(w, str) else w
+                tolerances = [
+                    *dict.fromkeys(eps_of_load(load, n, k, place, law_by_name(law)) for load in self.load)
+                ]
+            found += [Cell(self.event, law, n, k, eps, w, self.selection, seed) for eps in tolerances]
+        return found
 
 
 class Spec(_Strict):
@@ -214,10 +227,10 @@ def _rules(data: dict[str, Any]) -> list[str]:
     found = []
     if ("k" in data) == ("gamma" in data):
         found.append("must give exactly one of k and gamma")
-    if event in ("hit", "cover") and "eps" not in data:
-        found.append(f"must give eps for the event {event!r}")
-    if event in ("closest", "radius") and "eps" in data:
-        found.append(f"must not give eps for the event {event!r}, which measures it")
+    if event in ("hit", "cover") and ("eps" in data) == ("load" in data):
+        found.append(f"must give exactly one of eps and load for the event {event!r}")
+    if event in ("closest", "radius") and ("eps" in data or "load" in data):
+        found.append(f"must not give eps or load for the event {event!r}, which measures it")
     if event in ("hit", "closest") and "range" in data:
         found.append(f"must give a target, not a range, for the event {event!r}")
     if event in ("cover", "radius") and "target" in data:

@@ -148,3 +148,18 @@ def test_estimate(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, *base[:-2], "--trials", "10", "--where", "uniform")
     assert code == 0
     assert "drawn now" in out
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text('trials = 400\n[[grid]]\nevent = "closest"\nn = [20]\nk = [2, 5]\n')
+    ledger = tmp_path / "ledger.sqlite"
+    assert run(capsys, "sweep", "run", spec, "--out", ledger)[0] == 0
+    code, out, _ = run(capsys, "sweep", "compare", ledger, "--samples", "50", "--misses")
+    assert code == 0
+    assert "Predictors against 12 measured probabilities" in out
+    assert "annealed" in out
+    code, out, _ = run(capsys, "sweep", "compare", ledger, "--samples", "50", "--k-min", "5", "--json")
+    found = document(out)
+    assert {score["cells"] for score in found["scores"]} == {6}
+    assert found["misses"] is None

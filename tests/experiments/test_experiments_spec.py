@@ -161,8 +161,8 @@ def test_all_mistakes_are_listed_at_once() -> None:
         "grid 1, n 2: input should be greater than or equal to 1",
         "grid 1, law: input should be a valid list",
         "grid 1: must give exactly one of k and gamma",
-        "grid 1: must give eps for the event 'hit'",
-        "grid 2: must not give eps for the event 'closest', which measures it",
+        "grid 1: must give exactly one of eps and load for the event 'hit'",
+        "grid 2: must not give eps or load for the event 'closest', which measures it",
         "grid 3, gamma 1: input should be less than or equal to 1",
         "grid 3, range 1: input should be 'edge'",
         "grid 3: must give a range, not a target, for the event 'radius'",
@@ -237,3 +237,11 @@ def test_unreadable_file(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / "bad.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match="cannot read"):
         read_spec(folder / "bad.toml")
+
+
+def test_loads_become_tolerances_on_edges() -> None:
+    spec = parse_spec('[[grid]]\nevent="cover"\nlaw=["uniform","product"]\nn=[20]\nk=[5]\nload=[1, 10, 10.01]')
+    cells = [cell for cell, _, _ in spec.plan()]
+    # C(20, 5) 2 eps f_5(sqrt 5) = 15504 * 2 * 0.0737712 eps
+    assert [cell.eps for cell in cells if cell.law == "uniform"] == [10 ** (-54 / 16), 10 ** (-38 / 16)]
+    assert len(cells) == 4
