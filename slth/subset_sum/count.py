@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy.typing as npt
 
-from slth._jit.counting import count_pairs
+from slth._jit.counting import count_up_to
 from slth._typing import FloatArray, IntArray
 from slth._validate import as_real
 from slth.subset_sum.family import Family, as_family, as_samples
@@ -32,7 +32,7 @@ class CountResult:
         How many subsets there are.
     method : str
     work : int
-        List entries written + steps of windows.
+        List entries written + steps of walks.
     limits : tuple of str
         Why there is no count, in words.
     """
@@ -88,9 +88,9 @@ def count(
 
     Notes
     -----
-    Sorted sums of two halves in exact int64 fixed point; two pointers delimit the window of partners of each
-    left sum. O(2^(n/2)) time, 8 bytes per list entry. Samples too fine for one 64-bit grid are rounded, and the
-    subsets within the rounding of an edge of the window are decided one by one in rational numbers.
+    Sorted sums of two halves in exact int64 fixed point; a two-pointer walk along either edge of the window
+    counts the pairs below it. O(2^(n/2)) time, 8 bytes per list entry. Samples too fine for one 64-bit grid are
+    rounded, and the subsets within the rounding of an edge are decided one by one in rational numbers.
 
     Examples
     --------
@@ -181,16 +181,28 @@ class _Counter:
     def __init__(self, halves: Halves, deadline: float) -> None:
         self.halves, self.deadline = halves, deadline
         self.steps = 0
+        self.known: dict[int, int | None] = {}
 
     def between(self, first: int, last: int) -> int | None:
         """How many sums lie in first..last; None if time ran out."""
-        low, high = clip(first - self.offset), clip(last - self.offset)
+        if first > last:
+            return 0
+        below, upto = self.up_to(first - 1), self.up_to(last)
+        return None if below is None or upto is None else upto - below
+
+    def up_to(self, value: int) -> int | None:
+        """How many sums are <= value; None if time ran out."""
+        if value not in self.known:
+            self.known[value] = self._walk(clip(value) - self.offset)
+        return self.known[value]
+
+    def _walk(self, value: int) -> int | None:
         total = 0
         for a, na, b, nb in self.halves.joins.tolist():
-            for start in range(0, na if low <= high else 0, SLICE):
-                stop = min(start + SLICE, na)
-                total += count_pairs(self.work, a, na, b, nb, low, high, start, stop)
-                self.steps += stop - start + nb
+            for start in range(0, na + nb, SLICE):
+                stop = min(start + SLICE, na + nb)
+                total += count_up_to(self.work, a, na, b, nb, value, start, stop)
+                self.steps += stop - start
                 if time.monotonic() > self.deadline:
                     return None
         return total

@@ -102,7 +102,7 @@ def test_everything_and_half() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_count_pairs_in_slices(seed: int) -> None:
+def test_count_up_to_in_slices(seed: int) -> None:
     rng = np.random.default_rng(seed)
     na, nb = rng.integers(1, 30, 2).tolist()
     left, right = (np.sort(rng.integers(-9, 9, size)) for size in (na, nb))
@@ -112,11 +112,21 @@ def test_count_pairs_in_slices(seed: int) -> None:
         work[place - 1], work[place + len(values)] = -merge.FAR, merge.FAR
         work[place : place + len(values)] = values
     sums = left[:, None] + right
-    for low, high in ((-3, 4), (0, 0), (5, 1), (-99, 99)):
-        want = ((sums >= low) & (sums <= high)).sum()
-        cut = na // 2
-        parts = [counting.count_pairs(work, a, na, b, nb, low, high, s, t) for s, t in ((0, cut), (cut, na))]
-        assert sum(parts) == want
+    for value in (-99, -5, 0, 1, 7, 99):
+        cut = (na + nb) // 3
+        steps = ((0, cut), (cut, na + nb))
+        parts = [counting.count_up_to(work, a, na, b, nb, value, s, t) for s, t in steps]
+        assert sum(parts) == (sums <= value).sum()
+
+
+def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.random.default_rng(3).uniform(-1, 1, 14)
+    whole = count(samples, 0.2, 0.3, k=6)
+    monkeypatch.setattr("slth.subset_sum.halves.SLICE", 100)
+    monkeypatch.setattr("slth.subset_sum.count.SLICE", 10)
+    assert count(samples, 0.2, 0.3, k=6) == whole
+    for few in (samples, np.append(samples[:13], 2.0**-80)):
+        assert count(few, 0.2, 0.3, k=6, time_limit=1e-9).count is None
 
 
 def test_time_limit_and_memory() -> None:
