@@ -10,7 +10,7 @@ Indices are uint64 in hot loops: signed ones would cost a wrap-around test per a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ SEED = 1
 EMPTY = 4
 FIRST_FREE = 5
 ONE = np.uint64(1)
+ZERO: Any = np.int64(0)  # a plain 0 would be a literal type and compile its callee a second time
 SIGN = np.uint64(63)
 CHAINS = 4
 SEGMENT = 2048
@@ -63,21 +64,21 @@ def pass_of_merge(work, a, na, b, nb, shift, steps):
 
 
 @routine
-def merge(work, a, na, b, nb, shift, out):
-    """Write the sorted union of work[a:a+na] and work[b:b+nb] + shift to work[out:], with its sentinels.
+def merge_part(work, a, na, b, nb, shift, out, start, stop):
+    """Write entries start..stop (exclusive) of the sorted union of work[a:a+na] and work[b:b+nb] + shift.
 
     Branch-free; from both ends and from the middle outwards at once, since one chain of dependent loads alone
-    waits for itself: about 0.9 ns an entry instead of 2. O(na + nb).
+    waits for itself: about 0.9 ns an entry instead of 2. O(stop - start).
     """
-    total = na + nb
-    work[out - 1] = -FAR
-    work[out + total] = FAR
-    half = total // 2
-    s = pass_of_merge(work, a, na, b, nb, shift, half)
-    up_a, up_b, up = np.uint64(a), np.uint64(b), np.uint64(out)
-    down_a, down_b, down = np.uint64(a + s - 1), np.uint64(b + half - s - 1), np.uint64(out + half - 1)
-    rise_a, rise_b, rise = np.uint64(a + s), np.uint64(b + half - s), np.uint64(out + half)
-    fall_a, fall_b, fall = np.uint64(a + na - 1), np.uint64(b + nb - 1), np.uint64(out + total - 1)
+    half = (stop - start) // 2
+    middle = start + half
+    s = pass_of_merge(work, a, na, b, nb, shift, start)
+    up_a, up_b, up = np.uint64(a + s), np.uint64(b + start - s), np.uint64(out + start)
+    s = pass_of_merge(work, a, na, b, nb, shift, middle)
+    down_a, down_b, down = np.uint64(a + s - 1), np.uint64(b + middle - s - 1), np.uint64(out + middle - 1)
+    rise_a, rise_b, rise = np.uint64(a + s), np.uint64(b + middle - s), np.uint64(out + middle)
+    s = pass_of_merge(work, a, na, b, nb, shift, stop)
+    fall_a, fall_b, fall = np.uint64(a + s - 1), np.uint64(b + stop - s - 1), np.uint64(out + stop - 1)
     for _ in range(half // 2):
         x, y = work[up_a], work[up_b] + shift
         first = x <= y
@@ -109,7 +110,7 @@ def merge(work, a, na, b, nb, shift, out):
         fall -= ONE
     if half % 2:
         work[up] = min(work[up_a], work[up_b] + shift)
-    for _ in range(total - half - 2 * (half // 2)):
+    for _ in range(stop - middle - 2 * (half // 2)):
         x, y = work[rise_a], work[rise_b] + shift
         first = x <= y
         work[rise] = x if first else y
@@ -120,14 +121,29 @@ def merge(work, a, na, b, nb, shift, out):
 
 
 @routine
-def mirror(work, a, na, total, out):
-    """Write the list total - x, x in work[a:a+na], to work[out:]: the sums of the complements, ascending."""
-    work[out - 1] = -FAR
-    work[out + na] = FAR
+def mirror_part(work, a, na, total, out, start, stop):
+    """Write entries start..stop (exclusive) of the list total - x, x in work[a:a+na], ascending."""
     last = np.uint64(a + na - 1)
     first = np.uint64(out)
-    for i in range(na):
+    for i in range(start, stop):
         work[first + np.uint64(i)] = total - work[last - np.uint64(i)]
+
+
+@routine
+def run_part(work: IntArray, items: IntArray, ops: IntArray, o: int, start: int, stop: int) -> None:
+    """Write entries start..stop (exclusive) of the list of operation o; its sentinels too, with the first."""
+    a, na, out = ops[o, 0], ops[o, 1], ops[o, 5]
+    merged = ops[o, 4] >= 0
+    if start == 0:
+        work[out - 1] = -FAR
+        work[out + na + (ops[o, 3] if merged else ZERO)] = FAR
+    if merged:
+        merge_part(work, a, na, ops[o, 2], ops[o, 3], items[ops[o, 4]], out, start, stop)
+    else:
+        total = ZERO
+        for i in range(ops[o, 2], ops[o, 3]):
+            total += items[i]
+        mirror_part(work, a, na, total, out, start, stop)
 
 
 @routine
@@ -144,13 +160,7 @@ def sow(work: IntArray) -> None:
 def run_merges(work: IntArray, items: IntArray, ops: IntArray, start: int, stop: int) -> None:
     """Run the operations `start` to `stop` (exclusive) of a plan, after `sow`."""
     for o in range(start, stop):
-        if ops[o, 4] >= 0:
-            merge(work, ops[o, 0], ops[o, 1], ops[o, 2], ops[o, 3], items[ops[o, 4]], ops[o, 5])
-        else:
-            total = np.int64(0)
-            for i in range(ops[o, 2], ops[o, 3]):
-                total += items[i]
-            mirror(work, ops[o, 0], ops[o, 1], total, ops[o, 5])
+        run_part(work, items, ops, o, ZERO, ops[o, 1] + (ops[o, 3] if ops[o, 4] >= 0 else ZERO))
 
 
 @routine

@@ -5,15 +5,12 @@ Blocks of instances are searched in one call; each writes only its own rows.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from slth._jit._options import routine
-from slth._jit.merge import FAR, Plan, collect, locate, nearest, open_join, run_merges, sow
+from slth._jit.merge import FAR, ZERO, Plan, collect, locate, nearest, open_join, run_merges, sow
 from slth._typing import BoolArray, IntArray
 
-ZERO: Any = np.int64(0)  # a plain 0 would be a literal type and compile its callee a second time
 FAILED = -1  # instead of a gap: nothing found (pools), or read-back failed (impossible by construction)
 UNSURE = -2  # instead of a gap: several subsets are alike within the rounding
 

@@ -18,7 +18,7 @@ from slth.subset_sum.pools import TURNS, Pool, pools_for
 from slth.subset_sum.problem import Problem, exact_error, exact_value, within
 from slth.subset_sum.result import Status
 from slth.subset_sum.scaling import NEAREST, Scaled, scale
-from slth.subset_sum.workers import share
+from slth.subset_sum.workers import Team, share
 
 Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
 BLOCK = 0.1  # seconds of estimated work in one compiled call
@@ -165,7 +165,8 @@ class Group:
         plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.answers.mask
         enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
         lists = np.empty(layout.length, np.int64)
-        merge_lists(lists, scaled.items[0], layout, math.inf)
+        with Team(self.workers) as team:
+            merge_lists(lists, scaled.items[0], layout, math.inf, team)
 
         def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
             subsets.closest_shared_block(
@@ -219,7 +220,7 @@ class Group:
         problem = Problem(
             self.rows[b % len(self.rows)], float(self.targets[b]), self.k_min, self.k_max, self.eps
         )
-        answer: Answer = meet(problem, self.max_bytes, math.inf)
+        answer: Answer = meet(problem, self.max_bytes, math.inf, self.workers)
         self.work += answer.work
         self.limits += tuple(reason for reason in answer.limits if reason not in self.limits)
         if answer.indices is None:

@@ -1,8 +1,9 @@
-"""Exact meet-in-the-middle for one problem: one compiled call if short, interruptible slices if long."""
+"""Exact meet-in-the-middle for one problem: one compiled call if short, slices on several threads if long."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -15,9 +16,14 @@ from slth.subset_sum import unbounded
 from slth.subset_sum.plan import Layout, hopeless, make_layout
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import NEAREST, Scaled, scale
+from slth.subset_sum.workers import Team
 
 SHORT = 0.05  # seconds up to which a search is one call
-SLICE = 1 << 25  # merged entries or join steps in one call of a long search: well under half a second
+SLICE = 1 << 21  # merged entries or join steps in one call of a long search: a few milliseconds
+ROUND = 16  # calls after which a search may end early: not the threads, only this decides where
+MOST_FIXED = 12
+PATIENCE = 1800.0  # estimated seconds on one thread beyond which memory is not saved at the cost of time
+WIDEST_FIXED = 128  # samples beyond which fixing some of them saves little
 CANDIDATES = 2000  # pairs of half sums compared exactly before giving up on the int64 grid
 
 
@@ -32,11 +38,26 @@ class Answer:
 
 
 def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bool = True) -> Layout:
-    """The layout for (n, k_min, k_max), refused before allocating anything if it needs more than max_bytes."""
+    """The layout for (n, k_min, k_max), refused before allocating anything if it needs more than max_bytes.
+
+    If mirrored and long, the quickest of those with 0, 1, 2, .. items fixed that fit.
+    """
     n, k_min, k_max = problem_size
     layout = None if hopeless(n, k_min, k_max) else make_layout(n, k_min, k_max, mirrored)
+    least = layout
+    if layout is not None and mirrored and layout.seconds > SHORT and n <= WIDEST_FIXED:
+        fitting = layout if layout.bytes <= max_bytes else None
+        for fixed in (1, 2, 3, 4, 6, 8, 10, MOST_FIXED):
+            least = make_layout(n, k_min, k_max, True, min(fixed, n - 2))
+            if least.seconds > PATIENCE:
+                break
+            if least.bytes <= max_bytes and (fitting is None or least.seconds < fitting.seconds):
+                fitting = least
+            elif fitting is not None:
+                break
+        layout = fitting
     if layout is None or layout.bytes > max_bytes:
-        amount = f"about {layout.bytes / 2**20:.0f} MiB" if layout else "more than 8 TiB"
+        amount = f"about {least.bytes / 2**20:.0f} MiB" if least else "more than 8 TiB"
         raise CapacityExceeded(
             f"meet-in-the-middle with n={n}, sizes {k_min}..{k_max} needs {amount}, more than "
             f"`max_bytes`={max_bytes}. Raise `max_bytes`, or give eps and use method='cp-sat'."
@@ -44,10 +65,11 @@ def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bo
     return layout
 
 
-def meet(problem: Problem, max_bytes: int, deadline: float) -> Answer:
+def meet(problem: Problem, max_bytes: int, deadline: float, threads: int = 1) -> Answer:
     """The closest subset, proved; or, with eps, the first one met that is certainly within eps.
 
-    Time O(2^(n/2)) for exact sizes near n/2, C(n/2, k)-like for small k; memory `Layout.bytes`.
+    Time O(2^(n/2)) for exact sizes near n/2, C(n/2, k)-like for small k; memory `Layout.bytes`. The answer does
+    not depend on the number of threads.
     """
     layout = plan_within((problem.n, problem.k_min, problem.k_max), max_bytes)
     scaled = scale_one(problem)
@@ -55,7 +77,8 @@ def meet(problem: Problem, max_bytes: int, deadline: float) -> Answer:
         answer = _one_call(layout, scaled, problem.eps is None)
         if answer is not None:
             return answer
-    return _Long(problem, layout, scaled, max_bytes, deadline).run()
+    with Team(threads) as team:
+        return _Long(problem, layout, scaled, max_bytes, deadline, team).run()
 
 
 def scale_one(problem: Problem) -> Scaled:
@@ -81,15 +104,22 @@ def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
     return Answer(np.flatnonzero(mask[0]), proved, layout.merged + layout.joined)
 
 
-def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: float) -> tuple[bool, int]:
+def merge_lists(
+    memory: IntArray, items: IntArray, layout: Layout, deadline: float, team: Team
+) -> tuple[bool, int]:
     """Build all lists of a layout in slices; whether that ended in time, and the entries written."""
     ops = layout.plan.ops
     merge.sow(memory)
-    ends = np.cumsum(np.where(ops[:, 4] >= 0, ops[:, 1] + ops[:, 3], ops[:, 1]))
+    sizes = np.where(ops[:, 4] >= 0, ops[:, 1] + ops[:, 3], ops[:, 1])
+    ends = np.cumsum(sizes)
     start = done = 0
     while start < len(ops):
-        stop = max(start + 1, int(np.searchsorted(ends, done + SLICE, side="right")))
-        merge.run_merges(memory, items, ops, start, stop)
+        stop = int(np.searchsorted(ends, done + SLICE, side="right"))
+        if stop > start:
+            merge.run_merges(memory, items, ops, start, stop)
+        else:
+            stop = start + 1
+            _run_large(memory, items, ops, start, int(sizes[start]), team)
         done = int(ends[stop - 1])
         start = stop
         if time.monotonic() > deadline:
@@ -97,53 +127,118 @@ def merge_lists(memory: IntArray, items: IntArray, layout: Layout, deadline: flo
     return True, done
 
 
+def _run_large(memory: IntArray, items: IntArray, ops: IntArray, which: int, size: int, team: Team) -> None:
+    """One operation of a plan in slices, shared by the threads."""
+    team.run(
+        lambda start: merge.run_part(memory, items, ops, which, start, min(start + SLICE, size)),
+        range(0, size, SLICE),
+    )
+
+
+@dataclass(frozen=True, order=True)
+class _Piece:
+    """A stretch of a join for one pattern of the fixed items; ties go to the first in order."""
+
+    gap: int
+    place: int
+    which: int
+    pattern: int
+    start: int
+    stop: int
+
+
 class _Long:
-    """A search in slices, with a deadline; also settles searches whose grid is rounded."""
+    """A search in slices on a team of threads, with a deadline; also settles searches on a rounded grid.
+
+    A join that several patterns of fixed items share is done for all of them before the next.
+    """
 
     def __init__(
-        self, problem: Problem, layout: Layout, scaled: Scaled, max_bytes: int, deadline: float
+        self,
+        problem: Problem,
+        layout: Layout,
+        scaled: Scaled,
+        max_bytes: int,
+        deadline: float,
+        team: Team,
     ) -> None:
         self.problem, self.layout, self.scaled = problem, layout, scaled
-        self.max_bytes, self.deadline = max_bytes, deadline
-        self.items = scaled.items[0]
+        self.max_bytes, self.deadline, self.team = max_bytes, deadline, team
+        self.free = problem.n - layout.fixed
+        self.items = scaled.items[0][: self.free]
         self.target = int(scaled.targets[0])
         self.memory = np.empty(layout.length, np.int64)
         self.work = 0
         self.halves: list[_Half] | None = None
+        last = scaled.items[0][self.free :].tolist()
+        self.rests = [
+            self.target - sum(x for i, x in enumerate(last) if pattern >> i & 1)
+            for pattern in range(1 << layout.fixed)
+        ]
 
     def run(self) -> Answer:
-        in_time, self.work = merge_lists(self.memory, self.items, self.layout, self.deadline)
+        in_time, self.work = merge_lists(self.memory, self.items, self.layout, self.deadline, self.team)
         if not in_time:
             return Answer(None, False, self.work, ("`time_limit` reached while building the lists.",))
         enough, slack = int(self.scaled.enough[0]), int(self.scaled.slack[0])
-        pieces: list[tuple[int, int, int, int]] = []  # gap, join, first step, last step + 1
-        for which, (a, na, b, nb, *_) in enumerate(self.layout.plan.joins.tolist()):
-            merge.open_join(self.memory, self.items, self.layout.plan, which)
-            for start in range(0, na + nb, SLICE):
-                stop = min(start + SLICE, na + nb)
-                gap, first, last = merge.nearest(self.memory, a, na, b, nb, self.target, start, stop, enough)
-                pieces.append((gap, which, first if slack == 0 else start, last if slack == 0 else stop))
-                self.work += stop - start
-                if gap <= enough:
-                    proved = self.problem.eps is None or enough <= NEAREST
-                    return Answer(self._read(min(pieces)), proved, self.work)
-                if time.monotonic() > self.deadline:
-                    in_time = False
-                    break
-            if not in_time:
-                break
-        best = min(pieces)  # ties: the first join, the first steps
-        if not in_time:
-            return Answer(self._read(best), False, self.work, ("`time_limit` reached.",))
+        pieces: list[_Piece] = []
+        best = _Piece(merge.FAR, -1, 0, 0, 0, 0)
+        for batch in self._batches():
+            found = self.team.run(self._walk, batch)
+            best = min(best, *found)
+            pieces = [piece for piece in (*pieces, *found) if piece.gap <= best.gap + 2 * slack]
+            self.work += sum(stretch.stop - stretch.start for stretch in batch)
+            if best.gap <= enough:
+                proved = self.problem.eps is None or enough <= NEAREST
+                return Answer(self._read(best), proved, self.work)
+            if time.monotonic() > self.deadline:
+                return Answer(self._read(best), False, self.work, ("`time_limit` reached.",))
         if slack:
-            return self._settle(best, [piece for piece in pieces if piece[0] <= best[0] + 2 * slack], 2 * slack)
+            return self._settle(best, pieces, 2 * slack)
         return Answer(self._read(best), True, self.work)
 
-    def _read(self, piece: tuple[int, int, int, int]) -> IntArray:
-        gap, which, start, stop = piece
-        a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
-        merge.open_join(self.memory, self.items, self.layout.plan, which)
-        i, j = merge.locate(self.memory, a, na, b, nb, self.target, start, stop, gap)
+    def _batches(self) -> Iterator[list[_Piece]]:
+        """Stretches to walk, a few at a time, after the lists they need are mirrored."""
+        layout = self.layout
+        place = 0
+        by_number: list[list[int]] = [[] for _ in layout.groups]
+        for pattern in range(1 << layout.fixed):
+            by_number[pattern.bit_count()].append(pattern)
+        for patterns, (first, last) in zip(by_number, layout.groups, strict=True):
+            for which in range(first, last):
+                _, na, _, nb, *_ = self._open(which)
+                stretches = []
+                for pattern in patterns:
+                    for start in range(0, na + nb, SLICE):
+                        stretches.append(_Piece(0, place, which, pattern, start, min(start + SLICE, na + nb)))
+                        place += 1
+                for begin in range(0, len(stretches), ROUND):
+                    yield stretches[begin : begin + ROUND]
+
+    def _open(self, which: int) -> list[int]:
+        """Write the mirrored lists of a join; its row of the plan."""
+        plan = self.layout.plan
+        row: list[int] = plan.joins[which].tolist()
+        for o in range(row[8], row[9]):
+            _run_large(self.memory, self.items, plan.mirrors, o, int(plan.mirrors[o, 1]), self.team)
+        return row
+
+    def _walk(self, stretch: _Piece) -> _Piece:
+        """The smallest gap of a stretch, and the part of it where that is."""
+        a, na, b, nb, *_ = self.layout.plan.joins[stretch.which].tolist()
+        goal, enough = self.rests[stretch.pattern], int(self.scaled.enough[0])
+        gap, first, last = merge.nearest(self.memory, a, na, b, nb, goal, stretch.start, stretch.stop, enough)
+        if self.scaled.slack[0]:  # others may be as near: the whole stretch is looked at again
+            first, last = stretch.start, stretch.stop
+        return _Piece(gap, stretch.place, stretch.which, stretch.pattern, first, last)
+
+    def _pattern(self, pattern: int) -> list[int]:
+        return [self.free + i for i in range(self.layout.fixed) if pattern >> i & 1]
+
+    def _read(self, piece: _Piece) -> IntArray:
+        a, na, b, nb, *windows = self._open(piece.which)
+        goal = self.rests[piece.pattern]
+        i, j = merge.locate(self.memory, a, na, b, nb, goal, piece.start, piece.stop, piece.gap)
         sums = int(self.memory[i]), int(self.memory[j])
         comb = np.empty(self.layout.largest, np.int64)
         mask = np.zeros(self.problem.n, np.bool_)
@@ -151,26 +246,26 @@ class _Long:
         for side in (0, 1):
             low, high = windows[2 * side : 2 * side + 2]
             subsets.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
+        mask[self._pattern(piece.pattern)] = True
         return np.flatnonzero(mask)
 
-    def _settle(
-        self, best: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]], radius: int
-    ) -> Answer:
+    def _settle(self, best: _Piece, pieces: list[_Piece], radius: int) -> Answer:
         """Compare exactly every subset whose rounded error is within `radius` units of the smallest."""
         pairs = np.empty((CANDIDATES, 2), np.int64)
         candidates: list[IntArray] = []
-        for which in sorted({piece[1] for piece in pieces}):
-            a, na, b, nb, *windows = self.layout.plan.joins[which].tolist()
-            merge.open_join(self.memory, self.items, self.layout.plan, which)
-            count = merge.collect(self.memory, a, na, b, nb, self.target, best[0] + radius, pairs, 0)
-            candidates += self._subsets(np.unique(pairs[:count], axis=0), windows)
+        for which, pattern in sorted({(piece.which, piece.pattern) for piece in pieces}):
+            a, na, b, nb, *windows = self._open(which)
+            goal = self.rests[pattern]
+            count = merge.collect(self.memory, a, na, b, nb, goal, best.gap + radius, pairs, 0)
+            more = self._subsets(np.unique(pairs[:count], axis=0), windows)
+            candidates += [np.array([*subset, *self._pattern(pattern)], np.int64) for subset in more]
             if count == CANDIDATES or len(candidates) > CANDIDATES:
                 return self._widen(best)
         self.work += len(candidates)
         chosen = min(candidates, key=lambda c: (unbounded.exact_distance(self.problem, c), c.tolist()))
         return Answer(chosen, True, self.work)
 
-    def _widen(self, best: tuple[int, int, int, int]) -> Answer:
+    def _widen(self, best: _Piece) -> Answer:
         """Too many subsets look alike on the grid: long integers if they fit, else say so."""
         reason = "the samples' magnitudes differ too much for 64-bit fixed point"
         try:
@@ -181,18 +276,18 @@ class _Long:
             return Answer(self._read(best), False, self.work, (f"{reason}; `time_limit` reached.",))
         return Answer(found[0], True, self.work + found[1])
 
-    def _subsets(self, pairs: IntArray, windows: list[int]) -> list[IntArray]:
+    def _subsets(self, pairs: IntArray, windows: list[int]) -> list[list[int]]:
         """Every subset behind some pairs of half sums."""
-        half = self.problem.n // 2
+        half = self.free // 2
         if self.halves is None:
             parts = (self.items[:half], self.items[half:])
             self.halves = [_Half(part, min(self.problem.k_max, len(part))) for part in parts]
         left, right = self.halves
-        found: list[IntArray] = []
+        found: list[list[int]] = []
         for x, y in pairs.tolist():
             ends = right.subsets(windows[2], windows[3], y)
             for start, end in product(left.subsets(windows[0], windows[1], x), ends):
-                found.append(np.array(start + [half + i for i in end], np.int64))
+                found.append(start + [half + i for i in end])
                 if len(found) > CANDIDATES:
                     return found
         return found

@@ -38,6 +38,10 @@ class Layout:
         Entries written by all merges, steps of all joins: the cost.
     largest : int
         Size of the largest subset, hence of the scratch for combinations.
+    fixed : int
+        The last `fixed` items are in no list: each of their 2^fixed patterns is searched for the rest.
+    groups : tuple of (int, int)
+        Range of the joins that a pattern of 0, 1, .. `fixed` items needs.
     """
 
     plan: Plan
@@ -45,6 +49,8 @@ class Layout:
     merged: int
     joined: int
     largest: int
+    fixed: int = 0
+    groups: tuple[tuple[int, int], ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -92,13 +98,16 @@ def hopeless(n: int, k_min: int, k_max: int) -> bool:
 
 
 @lru_cache(maxsize=128)
-def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True) -> Layout:
+def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True, fixed: int = 0) -> Layout:
     """Plan for subsets of k_min..k_max out of n items; the caller has asked `hopeless` first.
 
-    Without `mirrored`, joins write nothing, so that several threads may share the lists.
+    Without `mirrored`, joins write nothing, so that several threads may share the lists. With the last `fixed`
+    items in no list, memory shrinks by about 2^(fixed / 2), and the joins are repeated for 2^fixed patterns.
     """
+    n -= fixed
     left, right = n // 2, n - n // 2
-    pairs = join_windows(n, k_min, k_max)
+    parts = [join_windows(n, k_min - taken, k_max - taken) for taken in range(fixed + 1)]
+    pairs = [pair for part in parts for pair in part]
     half_left = _Half(0, left, {a for a, _ in pairs}, FIRST_FREE, mirrored)
     half_right = _Half(left, right, {b for _, b in pairs}, half_left.end, mirrored)
     halves = (half_left, half_right)
@@ -108,20 +117,27 @@ def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True) -> Layout
     length = aside + max(half.aside for half in halves)
     joins: list[Row] = []
     mirrors: list[Row] = []
-    for pair in sorted(pairs, key=lambda pair: -entries(pair[0], left) * entries(pair[1], right)):
-        before = len(mirrors)  # the largest join first: it is the likeliest place of a hit
-        place = spare + 1  # the merges are over: their second region is free
-        row: list[int] = []
-        for half, window in zip(halves, pair, strict=True):
-            found = half.find(half.size, window)
-            if found.mirrored:
-                mirrors.append((*found.source, half.first, half.first + half.size, -1, place))
-                row += [place, found.length]
-                place += found.length + 2
-            else:
-                row += found.source
-        length = max(length, place)
-        joins.append((*row, *pair[0], *pair[1], before, len(mirrors)))
+    groups: list[tuple[int, int]] = []
+    joined = 0
+    for taken, part in enumerate(parts):
+        first = len(joins)
+        # the largest join first: it is the likeliest place of a hit
+        for pair in sorted(part, key=lambda pair: -entries(pair[0], left) * entries(pair[1], right)):
+            before = len(mirrors)
+            place = spare + 1  # the merges are over: their second region is free
+            row: list[int] = []
+            for half, window in zip(halves, pair, strict=True):
+                found = half.find(half.size, window)
+                if found.mirrored:
+                    mirrors.append((*found.source, half.first, half.first + half.size, -1, place))
+                    row += [place, found.length]
+                    place += found.length + 2
+                else:
+                    row += found.source
+            length = max(length, place)
+            joins.append((*row, *pair[0], *pair[1], before, len(mirrors)))
+            joined += math.comb(fixed, taken) * (row[1] + row[3])
+        groups.append((first, len(joins)))
 
     cuts = [0, left // 2, left, left + right // 2, n]
     read_ops, read_lists, reading = _quarters(cuts, k_max)
@@ -129,8 +145,7 @@ def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True) -> Layout
         _table(ops, 6), _table(joins, 10), _table(mirrors, 6), _table(read_ops, 6), read_lists, reading[1]
     )
     merged = sum(op[1] + (op[3] if op[4] >= 0 else 0) for op in ops + read_ops) + sum(op[1] for op in mirrors)
-    joined = sum(join[1] + join[3] for join in joins)
-    return Layout(plan, max(length, reading[0]), merged, joined, max(1, k_max))
+    return Layout(plan, max(length, reading[0]), merged, joined, max(1, k_max), fixed, tuple(groups))
 
 
 def _quarters(cuts: list[int], k_max: int) -> tuple[list[Row], IntArray, tuple[int, IntArray]]:

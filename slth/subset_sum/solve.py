@@ -17,6 +17,7 @@ from slth.subset_sum.mitm import Answer, meet
 from slth.subset_sum.pools import probe
 from slth.subset_sum.problem import Problem, Sizes, exact_error, exact_value, make_problem, within
 from slth.subset_sum.result import Status, SubsetSumResult
+from slth.subset_sum.workers import as_threads
 
 METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat")
 DEFAULT_BYTES = 4 << 30
@@ -32,6 +33,7 @@ def solve(
     method: str = "auto",
     max_bytes: int | None = None,
     time_limit: float | None = None,
+    threads: int | None = None,
 ) -> SubsetSumResult:
     r"""Find a subset of `samples` whose sum is close to `target`, or prove that there is none.
 
@@ -55,6 +57,8 @@ def solve(
         Memory the search may use. Default 4 GiB.
     time_limit : float, optional
         Seconds, > 0, from which the search ends with status LIMIT and its best subset so far. Default: none.
+    threads : int, optional
+        Threads that a long search may use, >= 1; the answer does not depend on it. Default: the CPUs available.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def solve(
     deadline = math.inf
     if time_limit is not None:
         deadline = time.monotonic() + as_real(time_limit, "time_limit", low=0, open_low=True)
-    return run(problem, method, memory, deadline)
+    return run(problem, method, memory, deadline, as_threads(threads))
 
 
 def as_memory(max_bytes: Any) -> int:
@@ -102,7 +106,7 @@ def as_memory(max_bytes: Any) -> int:
     return DEFAULT_BYTES if max_bytes is None else as_integer(max_bytes, "max_bytes", low=1)
 
 
-def run(problem: Problem, method: str, max_bytes: int, deadline: float) -> SubsetSumResult:
+def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads: int) -> SubsetSumResult:
     """Solve a validated problem by one method."""
     if method == "exhaustive":
         return judge(problem, enumerate_all(problem, max_bytes, deadline), method)
@@ -111,11 +115,11 @@ def run(problem: Problem, method: str, max_bytes: int, deadline: float) -> Subse
 
         return judge(problem, search(problem, deadline), method)
     if method == "meet-in-the-middle":
-        return judge(problem, meet(problem, max_bytes, deadline), method)
-    return _automatic(problem, max_bytes, deadline)
+        return judge(problem, meet(problem, max_bytes, deadline, threads), method)
+    return _automatic(problem, max_bytes, deadline, threads)
 
 
-def _automatic(problem: Problem, max_bytes: int, deadline: float) -> SubsetSumResult:
+def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int) -> SubsetSumResult:
     """Cheapest first: extreme sums, pools where eps leaves many solutions, then the complete search."""
     if problem.n > FEW:
         chosen = beyond(problem)
@@ -127,7 +131,7 @@ def _automatic(problem: Problem, max_bytes: int, deadline: float) -> SubsetSumRe
         if chosen is not None:
             return judge(problem, Answer(chosen, False, work), "pools")
     try:
-        return judge(problem, meet(problem, max_bytes, deadline), "meet-in-the-middle")
+        return judge(problem, meet(problem, max_bytes, deadline, threads), "meet-in-the-middle")
     except CapacityExceeded as error:
         if not work:
             raise

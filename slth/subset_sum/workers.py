@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from slth._validate import as_integer
+
+Job = TypeVar("Job")
+Out = TypeVar("Out")
 
 
 def as_threads(threads: Any) -> int:
@@ -48,3 +51,23 @@ def _locked(blocks: Iterator[Any], stop: threading.Event) -> Iterator[Any]:
             return None if stop.is_set() else next(blocks, None)
 
     return iter(take, None)
+
+
+class Team:
+    """Threads that stay for one long search; a context manager."""
+
+    def __init__(self, workers: int) -> None:
+        self.executor = ThreadPoolExecutor(workers) if workers > 1 else None
+
+    def __enter__(self) -> Team:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.executor is not None:
+            self.executor.shutdown(cancel_futures=True)
+
+    def run(self, call: Callable[[Job], Out], jobs: Sequence[Job]) -> list[Out]:
+        """The results of all jobs, in order."""
+        if self.executor is None or len(jobs) < 2:
+            return [call(job) for job in jobs]
+        return list(self.executor.map(call, jobs))

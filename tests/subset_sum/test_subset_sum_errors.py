@@ -86,7 +86,7 @@ def test_solve_batch_refuses(change: dict[str, Any], match: str) -> None:
 @pytest.mark.parametrize(
     ("n", "k", "arguments", "match"),
     [
-        (60, 30, {}, r"n=60, sizes 30..30 needs about \d+ MiB, more than `max_bytes`=4294967296. Raise"),
+        (80, 40, {}, r"n=80, sizes 40..40 needs about \d+ MiB, more than `max_bytes`=4294967296. Raise"),
         (
             20,
             10,

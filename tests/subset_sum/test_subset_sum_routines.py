@@ -36,7 +36,10 @@ def test_merge(na: int, nb: int, spread: int) -> None:
     rng = np.random.default_rng(na * 100 + nb)
     left, right = (np.sort(rng.integers(-spread, spread, n)) for n in (na, nb))
     work, a, b, out = with_lists(left, right)
-    merge.merge(work, a, na, b, nb, -5, out)
+    ops = np.array([[a, na, b, nb, 0, out]])
+    total = na + nb
+    for start, stop in ((0, total // 3), (total // 3, total)):
+        merge.run_part(work, np.array([-5]), ops, 0, start, stop)
     assert np.array_equal(work[out : out + na + nb], np.sort(np.concatenate((left, right - 5))))
     assert work[out - 1] == -FAR
     assert work[out + na + nb] == FAR
@@ -44,7 +47,7 @@ def test_merge(na: int, nb: int, spread: int) -> None:
 
 def test_mirror() -> None:
     work, a, _, out = with_lists(np.array([-4, 1, 9]), np.array([], np.int64))
-    merge.mirror(work, a, 3, 6, out)
+    merge.run_part(work, np.array([7, 4, 2]), np.array([[a, 3, 1, 3, -1, out]]), 0, 0, 3)
     assert work[out - 1 : out + 4].tolist() == [-FAR, -3, 5, 10, FAR]
 
 
@@ -255,7 +258,8 @@ def test_one_compiled_signature_per_routine() -> None:
                     solve_batch(one, np.zeros(4), k=k, eps=eps)
                 solve(samples[0], 0.1, k=k, eps=eps)
     names = {
-        merge: "merge mirror sow run_merges open_join nearest locate collect state_after pass_of_merge",
+        merge: "merge_part mirror_part run_part sow run_merges open_join nearest locate collect state_after "
+        "pass_of_merge",
         subsets: "mark_combination read_back best_pair recover take_anchors "
         "closest_block closest_shared_block pool_block",
     }
@@ -264,3 +268,43 @@ def test_one_compiled_signature_per_routine() -> None:
             assert len(getattr(module, name).signatures) <= 1, name  # 0: loaded inside a cached caller
     for entry in (subsets.closest_block, subsets.closest_shared_block, subsets.pool_block):
         assert len(entry.signatures) == 1
+
+
+@pytest.mark.parametrize("law", ["uniform", "normal", "ties"])
+@pytest.mark.parametrize(("n", "k"), [(14, 6), (15, (2, 9)), (13, None), (16, 3)])
+def test_fixed_items_and_threads_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, law: str, n: int, k: int | tuple[int, int] | None
+) -> None:
+    """Less memory on request gives the same smallest error; threads give the same subset."""
+    rng = np.random.default_rng(n)
+    samples = {
+        "uniform": rng.uniform(-1, 1, n),
+        "normal": rng.normal(size=n),
+        "ties": rng.integers(-3, 4, n) / 2,
+    }[law]
+    whole = solve(samples, 0.37, k=k, method="meet-in-the-middle")
+    low, high = (0, n) if k is None else k if isinstance(k, tuple) else (k, k)
+    monkeypatch.setattr(mitm, "SHORT", 0.0)
+    monkeypatch.setattr(mitm, "SLICE", 40)
+    for fixed in (1, 2, 4):
+        layout = make_layout(n, low, high, True, fixed)
+        monkeypatch.setattr(mitm, "plan_within", lambda *_, layout=layout: layout)
+        for eps in (None, 1e-2, 1e-9):
+            found = [
+                solve(samples, 0.37, k=k, eps=eps, method="meet-in-the-middle", threads=t) for t in (1, 2, 3)
+            ]
+            found[0].check()
+            assert found[0].found == (eps is None or whole.error <= eps)
+            for other in found[1:]:
+                assert np.array_equal(found[0].indices, other.indices)
+                assert found[0].work == other.work
+            if eps is None:
+                assert found[0].error == whole.error
+
+
+def test_memory_is_saved_when_asked() -> None:
+    least = mitm.plan_within((50, 25, 25), 100 << 20)
+    assert least.fixed > 0
+    assert least.bytes <= 100 << 20
+    assert mitm.plan_within((50, 25, 25), 1 << 30).seconds < least.seconds
+    assert mitm.plan_within((60, 30, 30), 4 << 30).bytes <= 4 << 30
