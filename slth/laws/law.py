@@ -1,11 +1,12 @@
 """Owns what a law is: the distribution of one sample, and of the sum of k independent copies.
 
-Every law here is symmetric about 0, so lower tails are computed and upper tails are their mirror image.
+Most laws are symmetric about 0: for them lower tails are computed, and upper tails are their mirror image.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,13 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 class Law(ABC):
-    """A symmetric law on the real line, with the law of the sum of k independent copies.
+    """A centred law on the real line, with the law of the sum of k independent copies.
 
     Functions of `x` take any shape and return that shape (a numpy scalar for a scalar). They are
     vectorised: one call on an array costs far less than many calls.
     """
+
+    symmetric: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -52,23 +55,23 @@ class Law(ABC):
 
     @abstractmethod
     def _sum_pdf(self, x: FloatArray, k: int) -> FloatArray:
-        """`sum_pdf` on an array; k >= 1."""
+        """`sum_pdf` on an array, of x <= 0 for a symmetric law; k >= 1."""
 
     @abstractmethod
     def _sum_lower(self, x: FloatArray, k: int) -> FloatArray:
-        """P(S_k <= x) for an array of x <= 0; k >= 1."""
+        """P(S_k <= x) for an array, of x <= 0 for a symmetric law; k >= 1."""
 
     @abstractmethod
     def _sum_log_pdf(self, x: FloatArray, k: int) -> FloatArray:
-        """`sum_log_pdf` on an array of x <= 0; k >= 1."""
+        """`sum_log_pdf` on an array, of x <= 0 for a symmetric law; k >= 1."""
 
     @abstractmethod
     def _sum_log_lower(self, x: FloatArray, k: int) -> FloatArray:
-        """ln P(S_k <= x) for an array of x <= 0; k >= 1."""
+        """ln P(S_k <= x) for an array, of x <= 0 for a symmetric law; k >= 1."""
 
     @abstractmethod
     def _window(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
-        """`window` on arrays of one shape with z <= 0 and eps > 0."""
+        """`window` on arrays of one shape, eps > 0 and z <= 0 for a symmetric law."""
 
     def pdf(self, x: npt.ArrayLike) -> FloatArray:
         """Density of one copy at x, `sum_pdf(x, 1)`.
@@ -106,7 +109,7 @@ class Law(ABC):
             If x is not finite or k < 1.
         """
         points, copies = _points(x), as_integer(k, "k", low=1)
-        values: FloatArray = self._sum_pdf(-np.abs(points), copies)[()]
+        values: FloatArray = self._sum_pdf(self._fold(points), copies)[()]
         return values
 
     def sum_cdf(self, x: npt.ArrayLike, k: int) -> FloatArray:
@@ -125,8 +128,8 @@ class Law(ABC):
             If x is not finite or k < 1.
         """
         points, copies = _points(x), as_integer(k, "k", low=1)
-        lower = self._sum_lower(-np.abs(points), copies)
-        values: FloatArray = np.where(points <= 0, lower, 1.0 - lower)[()]
+        lower = self._sum_lower(self._fold(points), copies)
+        values: FloatArray = np.where((points <= 0) | (not self.symmetric), lower, 1.0 - lower)[()]
         return values
 
     def sum_log_pdf(self, x: npt.ArrayLike, k: int) -> FloatArray:
@@ -145,7 +148,7 @@ class Law(ABC):
             If x is not finite or k < 1.
         """
         points, copies = _points(x), as_integer(k, "k", low=1)
-        values: FloatArray = self._sum_log_pdf(-np.abs(points), copies)[()]
+        values: FloatArray = self._sum_log_pdf(self._fold(points), copies)[()]
         return values
 
     def sum_log_cdf(self, x: npt.ArrayLike, k: int) -> FloatArray:
@@ -164,9 +167,10 @@ class Law(ABC):
             If x is not finite or k < 1.
         """
         points, copies = _points(x), as_integer(k, "k", low=1)
-        lower = self._sum_log_lower(-np.abs(points), copies)
+        lower = self._sum_log_lower(self._fold(points), copies)
         with np.errstate(divide="ignore"):
-            values: FloatArray = np.where(points <= 0, lower, np.log1p(-np.exp(lower)))[()]
+            mirrored = np.log1p(-np.exp(lower))
+        values: FloatArray = np.where((points <= 0) | (not self.symmetric), lower, mirrored)[()]
         return values
 
     def window(self, z: npt.ArrayLike, eps: float, k: int) -> FloatArray:
@@ -188,8 +192,11 @@ class Law(ABC):
         """
         points, copies = _points(z), as_integer(k, "k", low=1)
         width = as_real(eps, "eps", low=0.0, open_low=True)
-        values: FloatArray = self._window(-np.abs(points), np.full(points.shape, width), copies)[()]
+        values: FloatArray = self._window(self._fold(points), np.full(points.shape, width), copies)[()]
         return values
+
+    def _fold(self, points: FloatArray) -> FloatArray:
+        return -np.abs(points) if self.symmetric else points
 
     def _difference(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
         """The window as a difference of lower tails: good when the window is not short."""

@@ -24,7 +24,7 @@ from slth.theory.second_moment import second_moment_bound
 
 EVENTS = ("hit", "cover")
 
-_ALL = ("uniform", "normal", "product", "tabulated")
+_ALL = ("uniform", "normal", "product", "custom")
 _DRAWN = ("samples", "seed")
 _MOST_DRAWN = 20_000_000  # numbers in all the drawn samples together
 
