@@ -121,16 +121,14 @@ def orbit_network(
 
 
 def p4m_network() -> Trained:
-    """Digits on the torus of 8 x 8 pixels, a p4m group convolution, invariant output."""
+    """Is there much ink? On the torus of 8 x 8 pixels: lifting, p4m group convolution, invariant output."""
     image = ImageGroup(8, 8, "p4m")
     out = orbits(image.action("regular"), trivial_action(image.action("regular")))
-    stack = [
-        (2, image.convolution("scalar", "regular", 3)),
-        (2, image.convolution("regular", "regular", 3)),
-        (10, out),
-    ]
+    lift, inner = (image.convolution(field, "regular", 3) for field in ("scalar", "regular"))
     example = digits()
-    network = orbit_network(stack, example.inputs, example.labels, 2)
+    ink = example.inputs.sum(axis=1)
+    labels = (ink > np.median(ink)).astype(int)
+    network = orbit_network([(1, lift), (1, inner), (2, out)], example.inputs, labels, 3)
     return Trained(network, example.inputs, example.domain, image.action("scalar").generators)
 
 
