@@ -178,7 +178,7 @@ def _constructed_rows(study: Sequence[Finished]) -> list[Row]:
                 float(np.mean([f["kept"] / f["m"] for f in facts])),
                 _percent([100.0 * f["test"] / f["tests"] for f in facts]),
                 _percent([100.0 * f["agree"] / f["tests"] for f in facts]),
-                max(f["bound"] for f in facts),
+                max((f["bound"] for f in facts if f["bound"] is not None), default=None),
                 float(np.mean([100.0 * f["proved"] / f["tests"] for f in facts])),
                 float(np.mean([i.milliseconds for i in items])) / 1e3,
             )

@@ -48,10 +48,14 @@ def facts(ticket: Ticket) -> dict[str, Any]:
         "kept": ticket.kept,
         "paper_kept": 2 * sum(layer.kept_second for layer in ticket.layers),
         "k": [layer.k for layer in ticket.layers],
-        "bound": float(certificate.bound).hex(),
-        "found_error": float(certificate.lower_estimate).hex(),
+        "bound": _hex(certificate.bound),
+        "found_error": _hex(certificate.lower_estimate),
         "proved": int(certificate.predictions_proved),
         "test": int(np.sum(said == task.test_labels)),
         "agree": int(np.sum(said == task.target_labels)),
         "tests": len(task.test_labels),
     }
+
+
+def _hex(value: float | None) -> str | None:
+    return None if value is None else float(value).hex()
