@@ -11,29 +11,15 @@ from slth._typing import FloatArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.theory.entropy import log_binomial
+from slth.theory.gaps import covered
 
 FORMS = ("saddlepoint", "normal")
-
-
-def _interpolation(nodes: FloatArray, points: FloatArray) -> FloatArray:
-    """Matrix that reads at `points` the polynomial through values at Chebyshev `nodes`, both ends included."""
-    signs = np.where(np.arange(nodes.size) % 2 == 0, 1.0, -1.0)
-    signs[[0, -1]] *= 0.5
-    matrix = signs / (points[:, np.newaxis] - nodes)
-    return np.asarray(matrix / matrix.sum(axis=1)[:, np.newaxis])
 
 
 # Numbers held at once by the Newton iterations; bounds the memory, not the result.
 _BLOCK = 1 << 19
 _STEPS = 200  # far more than the tilts of any sample in floats need
-# ln(intensity) is concave and smooth in z: 20 Chebyshev nodes leave about 1e-4 of it.
-_CHEBYSHEV = -np.cos(np.pi * np.arange(20) / 19.0)
-# The fine grid on [-1, 1] that integrals use: 24 panels of 12 nodes.
-_PANEL_NODES, _PANEL_WEIGHTS = np.polynomial.legendre.leggauss(12)
-_GRID = ((np.arange(-11.5, 12.0)[:, np.newaxis] + 0.5 * _PANEL_NODES) / 12.0).ravel()
-_GRID_WEIGHTS = np.tile(_PANEL_WEIGHTS / 24.0, 24)
 _LOG_TOP = 700.0
-_TO_GRID = _interpolation(_CHEBYSHEV, _GRID)
 _CORRECTION = (-0.5, 0.2)  # beyond, a handful of subsets decides and the expansion has broken down
 
 
@@ -209,26 +195,9 @@ def sample_cover(
 def _cover(rows: FloatArray, k: int, eps: float, radius: float, form: str) -> FloatArray:
     if form == "saddlepoint":
         lowest, highest = _range(rows, k)
-        function = _saddlepoint
-    else:
-        lowest, highest = np.full((2, rows.shape[0]), np.inf) * [[-1.0], [1.0]]
-        function = _normal
-    covered = np.where((lowest - eps <= -radius) & (radius <= highest + eps), 1.0, 0.0)
-    left, right = np.maximum(-radius, lowest + eps), np.minimum(radius, highest - eps)
-    open_ = (covered > 0.0) & (left < right)
-    left, right = left[open_, np.newaxis], right[open_, np.newaxis]
-    middle, half = (left + right) / 2, (right - left) / 2
-    logs = function(rows[open_], k, middle + half * _CHEBYSHEV)
-    grid = np.minimum(logs @ _TO_GRID.T + math.log(2.0 * eps), _LOG_TOP)
-    hits = np.exp(grid)
-    gaps = half[:, 0] * ((hits * np.exp(-hits)) @ _GRID_WEIGHTS) / (2.0 * eps)
-    # ends that no known sum covers
-    ends = np.exp(np.minimum(logs[:, [0, -1]] + math.log(2.0 * eps), _LOG_TOP))
-    ends[:, 0] = np.where(left[:, 0] > -radius, np.inf, ends[:, 0])
-    ends[:, 1] = np.where(right[:, 0] < radius, np.inf, ends[:, 1])
-    gaps += 0.5 * np.exp(-ends).sum(axis=1)
-    covered[open_] = np.minimum(np.exp(-gaps), np.prod(-np.expm1(-ends), axis=1))
-    return covered
+        return covered(lowest, highest, lambda some, z: _saddlepoint(rows[some], k, z), eps, radius)
+    everywhere = np.full(rows.shape[0], np.inf)
+    return covered(-everywhere, everywhere, lambda some, z: _normal(rows[some], k, z), eps, radius)
 
 
 def _rows(samples: npt.ArrayLike, k: int) -> tuple[FloatArray, int]:

@@ -62,6 +62,18 @@ def test_failure_decays_like_one_over_n(share: float, published: dict[int, float
         assert value == pytest.approx(failure, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("share", "edge", "centre"), [(0.5, 0.3186, 0.866), (0.25, 0.531, 0.968), (0.1, 0.757, 0.995)]
+)
+def test_limit_of_the_plain_second_moment(share: float, edge: float, centre: float) -> None:
+    """1/r = sqrt(1 - g^2) exp(-u g/(1 + g)), u = z^2/(k s^2): 3 at the edge of uniforms and of N(0, 1/3)."""
+    k = 60
+    law = Normal(math.sqrt(1 / 3))
+    for z, text in ((math.sqrt(k), edge), (0.0, centre)):
+        value = second_moment_bound(round(k / share), k, 1e-6, z, law)
+        assert value == pytest.approx(text, abs=0.012)
+
+
 def test_overlap_probabilities() -> None:
     for n, k in ((20, 5), (12, 9), (10, 5)):
         assert sum(h for _, h in overlaps(n, k)) == pytest.approx(1 - 1 / math.comb(n, k), rel=1e-12)

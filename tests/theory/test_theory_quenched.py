@@ -99,6 +99,33 @@ def test_coverage_against_simulation(name: str, n: int, k: int) -> None:
         assert single[np.array(reached) <= eps].mean() > single[np.array(reached) > eps].mean() + 0.05
 
 
+@pytest.mark.parametrize(
+    ("n", "k", "expected", "hit", "cover"),
+    [
+        (20, 5, 1, 0.50, None),
+        (20, 5, 3, 0.74, None),
+        (20, 5, 10, 0.88, 0.29),
+        (20, 5, 30, 0.94, 0.75),
+        (20, 5, 100, 0.963, 0.91),
+        (20, 5, 300, None, 0.953),
+        (24, 8, 1, 0.46, None),
+        (24, 8, 3, 0.70, None),
+        (24, 8, 10, 0.86, None),
+        (24, 8, 30, 0.93, 0.40),
+        (24, 8, 100, 0.95, 0.76),
+        (24, 8, 300, None, 0.89),
+    ],
+)
+def test_published_simulations(n: int, k: int, expected: int, hit: float | None, cover: float | None) -> None:
+    """Published to +-0.03; the saddlepoint prediction adds at most 0.02, its own drawing included."""
+    eps = expected / (2 * math.comb(n, k) * float(U.sum_pdf(k**0.5, k)))
+    if hit is not None:
+        predicted = averaged_miss(n, k, eps, k**0.5, U)
+        assert 1 - float(predicted.value) == pytest.approx(hit, abs=0.05)
+    if cover is not None:
+        assert float(averaged_cover(n, k, eps, k**0.5, U).value) == pytest.approx(cover, abs=0.05)
+
+
 def test_one_element_is_exact() -> None:
     value = averaged_miss(50, 1, 0.01, [0.0, 0.995, 3.0], U)
     np.testing.assert_allclose(value.value, [0.99**50, (1 - 0.0075) ** 50, 1.0], rtol=1e-12)
