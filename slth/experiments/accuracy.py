@@ -114,6 +114,8 @@ def rows_at_loads(tallies: Iterable[Tally], *, loads: Sequence[float] = LOADS) -
             chosen = [cell.eps]
         else:
             chosen = sorted({eps_of_load(load, cell.n, cell.k, where, trial.law) for load in loads})
+        if cell.event in ("cover", "radius"):
+            chosen = [eps for eps in chosen if eps < where]  # beyond, one sum near 0 covers everything
         rows += [row_of(tally, eps) for eps in chosen]
     return tuple(rows)
 
