@@ -98,7 +98,7 @@ class LiveProduct(Law):
     def _window(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
         if k >= 4:
             # Inside [-k, k] the periodic series is the law itself, and averages term by term.
-            waves, coefficients = _series(k, 0)
+            waves, coefficients = _series(k, 0, 12)
             averaged = coefficients * np.sinc(waves * (float(eps.max(initial=0.0)) / math.pi))
             values = np.maximum(2.0 * eps * (0.5 / k + _fourier(np.cos, waves, averaged / k, z)), 0.0)
             far = np.abs(z) + eps > min(math.sqrt(k), float(k))
@@ -256,14 +256,14 @@ def _convolve(
 
 
 @functools.lru_cache(maxsize=128)
-def _series(k: int, order: int) -> tuple[FloatArray, FloatArray]:
+def _series(k: int, order: int, digits: int = 15) -> tuple[FloatArray, FloatArray]:
     """Waves t_j = pi j / k and coefficients (Si(t_j)/t_j)^k, k >= 4.
 
-    Cut where the rest of the sum of coefficients[j] / (k waves[j]^order) is below 1e-15.
+    Cut where the rest of the sum of coefficients[j] / (k waves[j]^order) is below 10^-digits.
     """
     power = k - 1.0 + order
     bound = (
-        k * math.log(1.86) + power * math.log(k / math.pi) - math.log(math.pi * power) + 15.0 * math.log(10.0)
+        k * math.log(1.86) + power * math.log(k / math.pi) - math.log(math.pi * power) + digits * math.log(10.0)
     )
     waves = np.arange(1.0, math.ceil(math.exp(bound / power)) + 2.0) * (math.pi / k)
     coefficients = (sici(waves)[0] / waves) ** k

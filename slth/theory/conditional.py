@@ -192,7 +192,7 @@ def _common(i: int, k: int, eps: float, z: float, law: Law, window: float) -> tu
     knots = knots[(knots >= max(-i, z - eps - (k - i))) & (knots <= min(i, z + eps + (k - i)))]
     if knots.size < 2:
         return np.zeros(1), np.zeros(1)
-    nodes, weights = np.polynomial.legendre.leggauss(min(k + 4, 24))
+    nodes, weights = np.polynomial.legendre.leggauss(min(k + 4, 10))
     half = np.diff(knots)[:, np.newaxis] / 2.0
     points = (knots[:-1, np.newaxis] + half * (1.0 + nodes)).ravel()
     masses = (
