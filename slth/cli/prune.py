@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,7 @@ from slth.cli.output import (
     COMMON,
     Common,
     density_text,
+    error_console,
     print_json,
     print_pairs,
     print_table,
@@ -45,20 +47,25 @@ def command(
     budget: Literal["frobenius", "theorem"] = "frobenius",
     seed: int | None = None,
     inputs: Path | None = None,
+    input_shape: str | None = None,
+    architecture: str | None = None,
+    output: Literal["logits"] | None = None,
     threads: int | None = None,
     common: Common = COMMON,
 ) -> int:
     """Find a subnetwork of a random network that is within eps of a target on a whole domain of inputs.
 
     Writes a folder with the masks, the source, the certificate and a page. Exit code 1: some weight cannot
-    be reached on this source; the table says which, and nothing is written.
+    be reached on this source; the table says which, and nothing is written. Interrupted, it keeps finished
+    layers in OUT.layers, and the same command with the same seed goes on from there.
 
     Example: slth prune digits --out ticket --eps 0.05 --seed 1
 
     Parameters
     ----------
     target
-        A .npz file with weight_1, bias_1, weight_2, ..., or digits for the example that is shipped.
+        An .onnx, .npz or .safetensors file, or digits for the example that is shipped. An .npz file of
+        weight_1, bias_1, weight_2, ... needs no architecture.
     out
         Folder to write; must not exist.
     eps
@@ -81,10 +88,17 @@ def command(
         Of the random network. Default: drawn and printed.
     inputs
         .npz or .npy file of inputs (N, d) on which to prove equal predictions. Default for digits: its images.
+    input_shape
+        Shape of one input, such as 64 or 1x28x28, where the file does not say.
+    architecture
+        Layers of an .npz or .safetensors file, such as "conv 8 3x3 pad 1 | relu | flatten | dense 10".
+    output
+        logits cuts a soft-max at the end.
     threads
         Default: all cores; changes no result.
     """
-    from slth.readers.arrays import read_inputs, read_network
+    from slth.readers.arrays import read_inputs
+    from slth.readers.read import read
     from slth.reports.outputs import refuse_existing
     from slth.reports.ticket_page import ticket_page
     from slth.tickets.prune import prune
@@ -98,7 +112,7 @@ def command(
         network, data = example.network, example.inputs
         region = example.domain if domain is None else parse_domain(domain, network.input_size)
     else:
-        network = read_network(Path(target))
+        network = read(Path(target), input_shape=_shape(input_shape), architecture=architecture, output=output)
         if domain is None:
             raise InvalidInput(
                 "`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file."
@@ -107,6 +121,7 @@ def command(
     if inputs is not None:
         data = read_inputs(inputs)
     chosen, drawn = choose_seed(seed)
+    layers = out.with_name(f"{out.name}.layers")
     try:
         with progress_bar() as progress:
             ticket = prune(
@@ -121,20 +136,40 @@ def command(
                 budget=budget,
                 seed=chosen,
                 inputs=data,
+                resume=layers,
                 threads=threads,
                 progress=progress,
             )
+    except KeyboardInterrupt:
+        if layers.is_dir():
+            error_console().print(
+                f"finished layers are kept in {layers}; the same command with --seed {chosen} goes on"
+            )
+        raise
     except WeightsUnreachable as error:
+        shutil.rmtree(layers, ignore_errors=True)
         if not common.json:
             _show_failures(error, chosen)
         raise
     ticket.save(out, page=ticket_page(ticket))
+    shutil.rmtree(layers, ignore_errors=True)
     summary = ticket.summary()
     if common.json:
         print_json("prune", {"path": str(out), "seed_drawn": drawn, **summary})
         return 0
     _show(ticket, summary, out, drawn)
     return 0
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split("x"))
+    except ValueError:
+        raise InvalidInput(
+            f"`--input-shape` must be numbers joined by x, such as 1x28x28; got {text!r}."
+        ) from None
 
 
 def _one_or_all(values: list[int] | None) -> int | Sequence[int] | None:

@@ -77,8 +77,8 @@ def prune(
     k : int or one per layer, optional
         Subset size, 1 <= k. Default: `subset_density` times the number of usable neurons.
     copies : int or one per layer, optional
-        Hidden neurons per input. Default: the fewest predicted to reach every weight but for probability
-        1e-3 over the whole network.
+        Hidden neurons per input. Default: the fewest for which 1e-4 weights of the whole network are
+        predicted to be missed; see `slth.tickets.sizing`.
     subset_density : float
         k / n aimed at, in (0, 1).
     arrangement : {"sign-matched", "paper"}

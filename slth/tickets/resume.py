@@ -29,17 +29,14 @@ _MOST_BYTES = 1 << 33
 class FinishedLayers:
     """The finished layers in a folder, for one source; nothing is kept when `folder` is None.
 
-    Raises InvalidInput when the folder cannot be made.
+    The folder is made when there is something to keep. Raises InvalidInput when it is a file.
     """
 
     def __init__(self, folder: Path | None, source: Source) -> None:
         self._folder = folder
         self._source = json.dumps(source.to_json(), sort_keys=True)
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InvalidInput(f"`resume` must be a folder; got {str(folder)!r} ({error}).") from None
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"`resume` must be a folder; got {str(folder)!r}, which is a file.")
 
     def get(self, task: LayerTask) -> npt.NDArray[np.uint8] | None:
         """Packed edges of the task if they are there and whole."""
@@ -62,6 +59,7 @@ class FinishedLayers:
         """Keep the packed edges of the task."""
         if self._folder is None:
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / self._name(task)
         aside = path.with_suffix(".part")
         save_npz(aside, {"edges": packed, "sha256": np.frombuffer(_digest(packed), dtype=np.uint8)})
