@@ -125,7 +125,7 @@ def _count(
     samples: FloatArray, target: Fraction, eps: float, family: Family, max_bytes: int, deadline: float
 ) -> CountResult:
     halves = plan_halves(family, max_bytes)
-    grid = make_grid(samples[None, :], family.k_max)
+    grid = make_grid(samples[None, :], family)
     built = build(halves, grid.items[0], deadline)
     counter = _Counter(halves, deadline)
     if built is not None:

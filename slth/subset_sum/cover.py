@@ -13,15 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._jit import covering
+from slth._jit.merge import FAR
+from slth._jit.walks import look
 from slth._typing import FloatArray, IntArray
 from slth._validate import as_choice, as_integer, as_real, read_only
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.subset_sum.count import as_deadline
 from slth.subset_sum.cover_result import CoverResult, CoverStatus
 from slth.subset_sum.edges import Edges, cells_between, cells_for, edges_on, range_for
-from slth.subset_sum.everything import all_sums
+from slth.subset_sum.everything import all_sums, pays
 from slth.subset_sum.family import Family, as_family, as_samples
-from slth.subset_sum.grid import Grid, make_grid
+from slth.subset_sum.grid import Grid, clip, make_grid
 from slth.subset_sum.halves import build, plan_halves
 from slth.subset_sum.nearby import Nearby
 from slth.subset_sum.problem import Sizes
@@ -30,6 +32,7 @@ from slth.subset_sum.solve import as_memory
 METHODS = ("auto", "blocked", "exhaustive")
 BUDGET = 1 << 26  # marks and steps of one compiled call: about 0.1 s
 WORTH_THREADS = 4  # blocks from which on threads pay
+FEW = 64  # sums up to which a rounded grid is avoided
 SMALL = 1 << 12  # sums up to which a grid too coarse for eps is replaced by listing all
 
 
@@ -61,8 +64,8 @@ def cover(
     blocks : int, optional
         b: S takes exactly one of each b consecutive samples; b divides n, and k is None or n / b.
     method : {"auto", "blocked", "exhaustive"}
-        "exhaustive" lists and sorts all sums; "auto" is blocked, and exhaustive for small families where eps is
-        below the resolution of 64-bit fixed point.
+        "exhaustive" lists and sorts all sums; "auto" is blocked, and exhaustive for families hardly larger than
+        the lists of their halves, and for small ones where eps is below the resolution of 64-bit fixed point.
     threads : int, optional
         Threads to use, >= 1; the result does not depend on it. Default: 1.
     max_bytes : int, optional
@@ -109,7 +112,7 @@ def cover(
     search = Search(read_only(array), first, last, tolerance, family, memory, deadline, workers)
     if method == "exhaustive":
         return search.exhaustive()
-    return search.blocked(fallback=method == "auto")
+    return search.blocked(listing=method == "auto")
 
 
 def as_interval(low: Any, high: Any, eps: Any) -> tuple[float, float, float]:
@@ -144,7 +147,7 @@ class Search:
     ) -> None:
         self.samples, self.low, self.high, self.eps = samples, low, high, eps
         self.family, self.max_bytes, self.deadline, self.workers = family, max_bytes, deadline, workers
-        self.grid: Grid = make_grid(samples[None, :], family.k_max)
+        self.grid: Grid = make_grid(samples[None, :], family)
         self.edges: Edges = edges_on(self.grid, low, high, eps)
         self.slack = 0 if self.grid.exact[0] else self.grid.slack
         self.tables: Nearby | None = None
@@ -165,35 +168,52 @@ class Search:
                 return self.result(witness, "exhaustive")
         return self.result(None, "exhaustive")
 
-    def blocked(self, fallback: bool) -> CoverResult:
-        """Decide by the marked cells of blocks."""
-        span = range_for(self.edges, self.slack)
-        if span is None:
-            if fallback and self.family.size <= SMALL:
-                return self.exhaustive()
-            return self.limit("eps is below the resolution of 64-bit fixed point for these samples.")
+    def blocked(self, listing: bool) -> CoverResult:
+        """Decide by the marked cells of blocks; if `listing` is allowed, by all sums where that is better."""
         halves = plan_halves(self.family, self.max_bytes)
+        if listing and pays(self.grid, self.family, halves.listed, self.max_bytes, FEW):
+            return self.exhaustive()
         built = build(halves, self.grid.items[0], self.deadline)
-        self.work += halves.merged
+        self.work += halves.merged + halves.listed
         if built is None:
             return self.limit("`time_limit` reached while building the lists.")
-        work, offset = built
-        lowest, highest = covering.extremes(work, halves.joins)
-        self.work += halves.listed
         try:
-            if lowest + offset > span.lowest:
-                witness = self.uncovered(None, lowest + offset)
-                if witness is not None:
-                    return self.result(witness, "blocked")
-            if highest + offset < span.highest:
-                witness = self.uncovered(highest + offset, None)
-                if witness is not None:
-                    return self.result(witness, "blocked")
-            first, last = max(span.first - offset, lowest), min(span.last - offset, highest)
-            frame = cells_between(int(first), int(last), span.allowed)
-            return self._scan(work, halves.joins, frame, offset)
+            return self._search(halves.joins, *built, listing)
         except CapacityExceeded as error:
             return self.limit(str(error))
+
+    def _search(self, joins: IntArray, work: IntArray, offset: int, listing: bool) -> CoverResult:
+        """Both ends, then what lies between."""
+        span = range_for(self.edges, self.slack)
+        if span is None:
+            return self._finer_than_grid(joins, work, offset, listing)
+        lowest, highest = covering.extremes(work, joins)
+        witness = None
+        if lowest + offset > span.lowest:
+            witness = self.uncovered(None, lowest + offset)
+        if witness is None and highest + offset < span.highest:
+            witness = self.uncovered(highest + offset, None)
+        if witness is not None:
+            return self.result(witness, "blocked")
+        first, last = max(span.first - offset, lowest), min(span.last - offset, highest)
+        return self._scan(work, joins, cells_between(int(first), int(last), span.allowed), offset)
+
+    def _finer_than_grid(self, joins: IntArray, work: IntArray, offset: int, listing: bool) -> CoverResult:
+        """With 2 eps below one unit, or eps below the rounding: the gap behind the last sum that covers `low`.
+
+        Neighbouring sums on an exact grid are more than 2 eps apart: if that gap leaves nothing uncovered, one
+        sum covers everything.
+        """
+        value = clip(math.floor(self.edges.low + self.edges.eps) + 1) - offset
+        below, above = look(work, joins, value, 0)
+        left = None if below == -FAR else below + offset
+        right = None if above == FAR else above + offset
+        witness = self.uncovered(left, right)
+        if witness is not None or not self.slack:
+            return self.result(witness, "blocked")
+        if listing and self.family.size <= SMALL:
+            return self.exhaustive()
+        return self.limit("eps is below the resolution of 64-bit fixed point for these samples.")
 
     def _scan(self, work: IntArray, joins: IntArray, frame: IntArray, offset: int) -> CoverResult:
         blocks = _Blocks(self, work, joins, frame, offset)

@@ -109,7 +109,7 @@ class _Batch:
 
     def together(self, halves: Halves, workers: int) -> None:
         """Search all rows in compiled blocks and judge the gaps found; what is not decided stays PAUSE."""
-        grid = make_grid(self.rows, self.family.k_max)
+        grid = make_grid(self.rows, self.family)
         edges = edges_on(grid, *self.interval)
         spans = [range_for(edges, slack) for slack in (0, grid.slack)]
         kinds = np.where(grid.exact, 0, 1)
@@ -166,7 +166,7 @@ class _Batch:
         def block(start: int, stop: int) -> None:
             for r in left[start:stop].tolist():
                 search = Search(self.rows[r], *self.interval, self.family, self.max_bytes, math.inf)
-                found = search.blocked(fallback=True)
+                found = search.blocked(listing=True)
                 self.work[r] = found.work
                 reasons[r] = found.limits
                 if found.covered is not None:

@@ -15,6 +15,19 @@ from slth.subset_sum.halves import sums_by_size, sums_of_blocks
 INTEGERS, LONG_INTEGERS = 48, 300  # bytes a sum takes while being sorted
 
 
+def pays(grid: Grid, family: Family, listed: int, max_bytes: int, few: int) -> bool:
+    """Whether listing all sums is hardly dearer than the lists of halves, of `listed` entries.
+
+    few : the same limit where Python's integers are needed.
+    """
+    size = family.size
+    exact = bool(grid.exact[0])
+    return (
+        size <= (listed if exact else min(listed, few))
+        and size * (INTEGERS if exact else LONG_INTEGERS) <= max_bytes
+    )
+
+
 def all_sums(samples: FloatArray, grid: Grid, family: Family, max_bytes: int) -> tuple[Any, int]:
     """Distinct sums, ascending, as integers (int64 or Python's) in units of 1/finer of the grid's; and finer.
 
@@ -37,4 +50,6 @@ def all_sums(samples: FloatArray, grid: Grid, family: Family, max_bytes: int) ->
         sums = sums_of_blocks(items, family.blocks)
     else:
         sums = np.concatenate(sums_by_size(items, family.k_max)[family.k_min :])
-    return np.unique(sums), finer
+    sums.sort()
+    fresh = np.append(True, sums[1:] != sums[:-1]).astype(np.bool_)
+    return sums[fresh], finer

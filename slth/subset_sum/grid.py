@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from slth._typing import BoolArray, FloatArray, IntArray
+from slth.subset_sum.family import Family
 
 BITS = 59  # sums of |X| stay below 2**59, and so do those relative to the first of each block
 EDGE = 1 << 60  # edges are cut to this: beyond every sum
@@ -49,9 +50,13 @@ class Grid:
         return Fraction(units) / Fraction(2) ** self.shift
 
 
-def make_grid(rows: FloatArray, k_max: int) -> Grid:
-    """The finest grid on which all rows (B, n) fit."""
-    total = float(np.abs(rows).sum(axis=1).max()) or 1.0
+def make_grid(rows: FloatArray, family: Family) -> Grid:
+    """The finest grid on which the sums of all rows (B, n) fit."""
+    sizes = np.abs(rows)
+    most = family.n if family.blocks else max(1, family.k_max)
+    if most < family.n:
+        sizes = np.partition(sizes, family.n - most, axis=1)[:, family.n - most :]
+    total = float(sizes.sum(axis=1).max()) or 1.0
     # a float sum of n terms is off by a relative n 2**-53 at most; frexp gives total < 2**exponent
     shift = BITS - math.frexp(total * (1 + 1e-9))[1]
     grid = np.ldexp(rows, shift)
@@ -59,7 +64,7 @@ def make_grid(rows: FloatArray, k_max: int) -> Grid:
     exact = (grid == whole).all(axis=1)
     if shift < 0 and not (grid != 0).all():
         exact &= ((grid != 0) == (rows != 0)).all(axis=1)  # tiny samples may vanish beside huge ones
-    return Grid(whole.astype(np.int64), shift, exact, (k_max + 1) // 2)
+    return Grid(whole.astype(np.int64), shift, exact, (family.k_max + 1) // 2)
 
 
 def clip(edge: int) -> int:

@@ -186,7 +186,7 @@ def build(halves: Halves, items: IntArray, deadline: float) -> tuple[IntArray, i
 
 def sums_by_size(items: IntArray, largest: int) -> list[IntArray]:
     """Unsorted sums of all subsets of 0..largest items, by size: pairs of sums of two halves, added."""
-    if len(items) <= 1:
+    if len(items) <= 1 or largest <= 1:
         return [np.zeros(1, items.dtype), items.copy()][: largest + 1] + [items[:0]] * (largest - 1)
     half = len(items) // 2
     left, right = sums_by_size(items[:half], largest), sums_by_size(items[half:], largest)

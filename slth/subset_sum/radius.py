@@ -17,6 +17,7 @@ from slth.errors import InvalidInput
 from slth.subset_sum.cover import BUDGET
 from slth.subset_sum.cover_result import CoverRadius
 from slth.subset_sum.edges import cells_between, cells_for
+from slth.subset_sum.everything import all_sums, pays
 from slth.subset_sum.family import Family, as_family, as_samples
 from slth.subset_sum.grid import clip, make_grid
 from slth.subset_sum.halves import Halves, build, plan_halves
@@ -24,6 +25,7 @@ from slth.subset_sum.nearby import Nearby
 from slth.subset_sum.problem import Sizes
 from slth.subset_sum.solve import as_memory
 
+FEW = 1 << 20  # sums up to which listing them as long integers is quicker than measuring gaps one by one
 FINER = 4  # each pass looks for gaps this many times shorter than the pass before
 SHORTEST = 16  # gaps this many times shorter than the longest are not searched for
 
@@ -56,8 +58,8 @@ def covering_radius(
     blocks : int, optional
         One of each `blocks` consecutive samples, as in `cover`.
     gaps : int, optional
-        How many of the longest gaps to list, 1..1000; none shorter than twice the distance of an end, or than a
-        sixteenth of the longest. Of equally long ones, any.
+        How many of the longest gaps to list, 1..1000. Those shorter than a sixteenth of the longest, or than
+        twice the distance of an end, may be left out; of equally long ones, any.
     max_bytes : int, optional
         Memory for lists. Default 4 GiB.
 
@@ -82,11 +84,9 @@ def covering_radius(
     Examples
     --------
     >>> from slth.subset_sum.radius import covering_radius
-    >>> result = covering_radius([1.0, 2.0, 5.0], -1, 8)
-    >>> result.radius, result.low_distance, result.left.tolist(), result.right.tolist()
-    (1.0, 1.0, [], [])
-    >>> covering_radius([1.0, 2.0, 5.0], 0, 8).left.tolist()
-    [3.0]
+    >>> result = covering_radius([1.0, 2.0, 5.0], 0, 8)
+    >>> result.radius, result.witness, result.left.tolist(), result.right.tolist()
+    (1.0, 4.0, [3.0], [5.0])
     """
     first, last = as_real(low, "low"), as_real(high, "high")
     if first > last:
@@ -96,7 +96,10 @@ def covering_radius(
     wanted = as_integer(gaps, "gaps", low=1, high=1000)
     memory = as_memory(max_bytes)
     halves = plan_halves(family, memory)
-    return _Radius(read_only(array), (first, last), family, halves, wanted, memory).run()
+    search = _Radius(read_only(array), (first, last), family, wanted, memory)
+    if pays(search.grid, family, halves.listed, memory, FEW):
+        return search.exhaustive()
+    return search.blocked(halves)
 
 
 class _Radius:
@@ -105,23 +108,43 @@ class _Radius:
         samples: FloatArray,
         interval: tuple[float, float],
         family: Family,
-        halves: Halves,
         wanted: int,
         max_bytes: int,
     ) -> None:
         self.samples, self.family, self.max_bytes, self.wanted = samples, family, max_bytes, wanted
-        self.grid = make_grid(samples[None, :], family.k_max)
+        self.grid = make_grid(samples[None, :], family)
         self.slack = 0 if self.grid.exact[0] else self.grid.slack
         self.low, self.high = (self.grid.units(end) for end in interval)
-        self.joins = halves.joins
         self.tables: Nearby | None = None
-        built = build(halves, self.grid.items[0], math.inf)
-        self.lists, self.offset = built if built is not None else (np.empty(0, np.int64), 0)
-        self.work = halves.merged
+        self.work = 0
         self.sure: set[tuple[int, int]] = set()  # integer sums around gaps with their middle in the interval
         self.unsure: set[tuple[int, int]] = set()  # the same where rounding leaves the middle in doubt
 
-    def run(self) -> CoverRadius:
+    def exhaustive(self) -> CoverRadius:
+        """By the sorted list of all sums."""
+        sums, finer = all_sums(self.samples, self.grid, self.family, self.max_bytes)
+        self.work = self.family.size
+        cut = clip if sums.dtype == np.int64 else int
+        ends = []
+        for point in (self.low, self.high):
+            place = int(np.searchsorted(sums, cut(math.ceil(point * finer))))
+            near = sums[max(0, place - 1) : place + 1].tolist()
+            ends.append(min(abs(point - Fraction(s, finer)) for s in near))
+        twice = sums[1:] + sums[:-1]
+        first, last = cut(math.ceil(2 * self.low * finer)), cut(math.floor(2 * self.high * finer))
+        inside = np.flatnonzero((twice >= first) & (twice <= last))
+        order = np.argsort(-(sums[1:] - sums[:-1])[inside], kind="stable")[: self.wanted]
+        pairs = [
+            (Fraction(int(sums[i]), finer), Fraction(int(sums[i + 1]), finer)) for i in inside[order].tolist()
+        ]
+        return self.result((ends[0], ends[1]), pairs, "exhaustive")
+
+    def blocked(self, halves: Halves) -> CoverRadius:
+        """By ever finer cells, until gaps are found."""
+        built = build(halves, self.grid.items[0], math.inf)
+        self.lists, self.offset = built if built is not None else (np.empty(0, np.int64), 0)
+        self.joins = halves.joins
+        self.work = halves.merged
         ends = self.distance(self.low), self.distance(self.high)
         farthest = 2 * max(ends)
         allowed = max(1, clip(math.floor(max((self.high - self.low) / 8, farthest))))
@@ -132,7 +155,7 @@ class _Radius:
             if len(self.sure) >= self.wanted or allowed <= finest:
                 break
             allowed = max(allowed // FINER, finest)
-        return self.result(ends)
+        return self.result(ends, self.gaps(), "blocked")
 
     def distance(self, point: Fraction) -> Fraction:
         """The exact distance, in units, of a point from the nearest sum."""
@@ -192,8 +215,10 @@ class _Radius:
     def inside(self, twice: Fraction) -> bool:
         return 2 * self.low <= twice <= 2 * self.high
 
-    def result(self, ends: tuple[Fraction, Fraction]) -> CoverRadius:
-        value, found = self.grid.value, self.gaps()
+    def result(
+        self, ends: tuple[Fraction, Fraction], found: list[tuple[Fraction, Fraction]], method: str
+    ) -> CoverRadius:
+        value = self.grid.value
         places = [(ends[0], self.low), (ends[1], self.high)]
         places += [((b - a) / 2, (a + b) / 2) for a, b in found[:1]]
         radius, place = max(places, key=lambda pair: pair[0])
@@ -213,7 +238,7 @@ class _Radius:
             left,
             right,
             lengths,
-            "blocked",
+            method,
             self.work,
         )
 

@@ -65,8 +65,11 @@ def test_cover_equals_enumeration(law: str, n: int, family: dict[str, Any]) -> N
         for eps in (threshold / 2, math.nextafter(threshold, 0), threshold, threshold * 1.5, 100.0, 1e-3):
             if eps <= 0:
                 continue
-            for method in ("auto", "exhaustive"):
+            for method in ("auto", "blocked", "exhaustive"):
                 result = cover(samples, low, high, eps, method=method, **family)
+                if method == "blocked" and result.status is CoverStatus.LIMIT:
+                    assert "eps is below the resolution" in result.limits[0]
+                    continue
                 assert result.covered is (exact <= Fraction(eps)), (low, high, eps, method)
                 assert result.status is (CoverStatus.COVERED if result.covered else CoverStatus.UNCOVERED)
                 assert result.limits == ()
@@ -124,14 +127,14 @@ def test_batch_of_mixed_grids_falls_back_row_by_row() -> None:
 
 
 def test_a_planted_gap_is_found() -> None:
-    samples = 2.0 ** np.arange(-8, 4)  # every multiple of 2**-8 up to 16
-    assert cover(samples, 0, 15.99, 2.0**-9).covered
+    samples = 2.0 ** np.arange(-6, 4)  # every multiple of 2**-6 up to 16
+    assert cover(samples, 0, 15.98, 2.0**-7).covered
     spoiled = samples.copy()
     spoiled[3] += 2.0**-12
-    result = cover(spoiled, 0, 15.99, 2.0**-9)
+    result = cover(spoiled, 0, 15.98, 2.0**-7)
     assert result.covered is False
     result.check()
-    assert covering_radius(spoiled, 0, 15.99).radius == 2.0**-9 + 2.0**-13
+    assert covering_radius(spoiled, 0, 15.98).radius == 2.0**-7 + 2.0**-13
 
 
 def test_duplicates_and_zeros() -> None:
@@ -147,12 +150,17 @@ def test_eps_below_the_unit_of_the_grid() -> None:
     samples = [1.0, 2.0, 2.0**57]
     assert cover(samples, low, high, 2.0**-51).covered
     assert cover(samples, low, high, 2.0**-52).covered is False
-    big = np.append(np.ones(12), [2.0**58])
-    result = cover(big, 3.0, 3.0, 2.0**-20)
+    # on a rounded grid: a hole far from every sum is certain, the rest is left open, or listed
+    thirds = np.append(np.full(12, 1 / 3), [2.0**58])
+    result = cover(thirds, 1.0, 1.0, 2.0**-20, method="blocked")
     assert (result.covered, result.status) == (None, CoverStatus.LIMIT)
     assert "eps is below the resolution" in result.limits[0]
     result.check()
-    assert cover(big, 3.0, 3.0, 2.0**-20, method="exhaustive").covered
+    assert cover(thirds, 1.0, 1.0, 2.0**-20, method="exhaustive").covered
+    assert cover(thirds[6:], 1.0, 1.0, 2.0**-20).covered
+    far = cover(thirds, 1e9, 1e12, 2.0**-20)
+    assert far.covered is False
+    far.check()
 
 
 def test_witness_without_a_float_is_a_fraction() -> None:
@@ -224,6 +232,20 @@ def test_larger_ones_cover_and_agree_with_the_radius(n: int, k: int, eps: float)
     assert missed.covered is False
     missed.check()
     assert (np.diff(found.lengths) <= 0).all()
+
+
+@pytest.mark.parametrize("law", ["uniform", "normal"])
+def test_one_of_many(law: str) -> None:
+    samples = LAWS[law](np.random.default_rng(2), 400)
+    sums = exact_sums(samples, k=1)
+    found = covering_radius(samples, -1.0, 1.0, k=1, gaps=4)
+    assert found.radius == rounded_up(radius(sums, -1.0, 1.0))
+    assert found.lengths.tolist() == [float(gap) for gap in inner_gaps(sums, -1.0, 1.0)[:4]]
+    for method in ("auto", "blocked"):
+        assert cover(samples, -1.0, 1.0, found.radius, k=1, method=method).covered
+        assert not cover(samples, -1.0, 1.0, math.nextafter(found.radius, 0), k=1, method=method).covered
+    pairs = cover_batch(np.stack((samples, samples[::-1])), -1.0, 1.0, found.radius, k=1)
+    assert pairs.covered.tolist() == [1, 1]
 
 
 @pytest.mark.compiled
