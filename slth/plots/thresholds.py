@@ -11,7 +11,9 @@ from slth.plots.look import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, RED, SKY
 
 # law -> colour; neighbours differ in marker as well
 LAWS: dict[str, tuple[str, str]] = {"uniform": (BLUE, "o"), "normal": (GREEN, "s"), "product": (RED, "^")}
-OTHERS = ((ORANGE, "D"), (PURPLE, "v"), (SKY, "P"))
+OTHER = (ORANGE, "D")
+# the same law on a range of its own
+LIGHT = {BLUE: SKY, GREEN: ORANGE, RED: PURPLE}
 # probability -> face, words
 CONFIDENCES: dict[str, tuple[bool, str]] = {
     "0.5": (True, "P = 1/2"),
@@ -50,7 +52,14 @@ def draw_law_of_n(points: Sequence[Mapping[str, Any]], ax: Axes, *, legend: bool
     ax.grid(visible=True)
     ax.set_axisbelow(True)
     if legend:
-        ax.legend(loc="upper left", handlelength=2.2)
+        ax.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.45, -0.17),
+            ncols=2,
+            fontsize=6.5,
+            columnspacing=0.9,
+            handlelength=1.6,
+        )
     return artists
 
 
@@ -70,18 +79,16 @@ def _references(points: Sequence[Mapping[str, Any]], ax: Axes) -> list[Any]:
         color=INK,
         linewidth=1.0,
         linestyle=(0, (4, 2)),
-        label="c log$_2$(k/\u03b5)$^2$ through the first point",
+        label="c log$_2$(k/\u03b5)$^2$, same start",
     )
     return [line, curve]
 
 
 def _measured(points: Sequence[Mapping[str, Any]], law: str, where: str, probability: str, ax: Axes) -> Any:
-    if where == "edge":
-        colour, marker = LAWS.get(law, OTHERS[0])
-        words = law
-    else:
-        colour, marker = OTHERS[sum(map(ord, law)) % len(OTHERS)]
-        words = f"{law}, range {where}"
+    colour, marker = LAWS.get(law, OTHER)
+    words = law
+    if where != "edge":
+        colour, words = LIGHT.get(colour, colour), f"{law}, \u00b1{float(where):g}"
     filled, text = CONFIDENCES.get(probability, (False, f"P = {probability}"))
     x = [0.5 * (p["x_low"] + p["x_high"]) for p in points]
     y = [0.5 * (p["y_low"] + p["y_high"]) for p in points]
@@ -95,6 +102,7 @@ def _measured(points: Sequence[Mapping[str, Any]], law: str, where: str, probabi
         marker=marker,
         markersize=3.2,
         markerfacecolor=colour if filled else "white",
+        markeredgewidth=0.6 if probability == "1-eps" else 1.1,
         elinewidth=0.9,
         capsize=1.6,
         label=f"{words}, {text}",

@@ -16,7 +16,7 @@ from slth.reports.figures import render
 DECADES = tuple(float(f"1e-{d}") for d in range(1, 11))
 FAMILIES = (Family(density=0.5), Family(density=0.1), Family(k=2))
 _PANELS_ACROSS = 2
-_PANEL = (3.3, 2.9)
+_PANEL = (3.3, 3.7)
 
 
 def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> tuple[Point, ...]:
