@@ -11,7 +11,7 @@ import tempfile
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "tests", "boundscheck", "nojit", "notebooks"]
+nox.options.sessions = ["lint", "tests", "slow", "extras", "boundscheck", "nojit", "notebooks"]
 nox.options.stop_on_first_error = True
 
 # What reaches compiled code; the other tests say nothing new in these regimes.
@@ -26,10 +26,40 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
+# Tests that skip without an optional package (torch, onnx, scikit-learn, python-flint, dask, sympy).
+EXTRAS = [
+    "tests/baselines",
+    "tests/cli/test_cli_compare.py",
+    "tests/examples",
+    "tests/experiments/test_experiments_sweep.py",
+    "tests/groups/test_groups_representations.py",
+    "tests/laws/test_laws_rigor.py",
+    "tests/networks/test_against_torch.py",
+    "tests/networks/test_networks_equivariant.py",
+    "tests/readers",
+    "tests/tickets/test_export.py",
+    "tests/tickets/test_export_networks.py",
+    "tests/tickets/test_families.py",
+]
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite, compiled, slow tests included."""
+    """The suite that the README's command runs: compiled, without what is marked slow."""
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """What is marked slow."""
+    session.run("python", "-m", "pytest", "-m", "slow", "tests", *session.posargs)
+
+
+@nox.session
+def extras(session: nox.Session) -> None:
+    """What needs an optional package; nothing may be skipped for want of one."""
+    session.run("python", "-c", "import dask, flint, onnx, onnxruntime, safetensors, sklearn, sympy, torch")
+    session.run("python", "-m", "pytest", *EXTRAS, *session.posargs)
 
 
 @nox.session
