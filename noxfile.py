@@ -39,7 +39,6 @@ EXTRAS = [
     "tests/readers",
     "tests/tickets/test_export.py",
     "tests/tickets/test_export_networks.py",
-    "tests/tickets/test_families.py",
 ]
 
 

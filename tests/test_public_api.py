@@ -28,9 +28,30 @@ PUBLIC = [
     "__version__",
     "bound",
     "check",
+    "count",
+    "cover",
+    "covering_radius",
     "dense_network",
+    "estimate",
+    "export",
     "prune",
+    "read",
     "read_network",
+    "solve",
+    "solve_batch",
+    "verify",
+]
+
+FUNCTIONS = [
+    "check",
+    "count",
+    "cover",
+    "covering_radius",
+    "dense_network",
+    "estimate",
+    "export",
+    "prune",
+    "read",
     "solve",
     "solve_batch",
     "verify",
@@ -56,7 +77,7 @@ def test_unknown_name_is_refused() -> None:
         _ = slth.no_such_name
 
 
-@pytest.mark.parametrize("name", ["solve", "solve_batch", "prune", "check", "verify", "dense_network"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_documented_parameters_equal_the_signature(name: str) -> None:
     """Parameters documented in numpydoc form are those of the signature, in its order."""
     function = getattr(slth, name)
@@ -70,6 +91,6 @@ def test_documented_parameters_equal_the_signature(name: str) -> None:
     assert documented == list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("name", ["solve", "solve_batch", "prune", "check", "verify", "dense_network"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_docstrings_say_what_is_raised(name: str) -> None:
     assert "Raises\n------" in (inspect.getdoc(getattr(slth, name)) or "")
