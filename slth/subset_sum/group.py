@@ -12,15 +12,21 @@ import numpy as np
 from slth._jit import subsets
 from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import CapacityExceeded
-from slth.subset_sum.mitm import SHORT, Answer, meet, merge_lists, plan_within
+from slth.subset_sum.few import few_cost, pick_few
+from slth.subset_sum.klist import merge_four
+from slth.subset_sum.mitm import SHORT, Answer, meet, meet_cost, merge_lists, plan_within
 from slth.subset_sum.plan import Layout
 from slth.subset_sum.pools import TURNS, Pool, pools_for
 from slth.subset_sum.problem import Problem, exact_error, exact_value, within
 from slth.subset_sum.result import Status
-from slth.subset_sum.scaling import NEAREST, Scaled, scale
+from slth.subset_sum.scaling import NEAREST, Scaled, log2_ratio, scale
 from slth.subset_sum.workers import Team, share
 
 Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
+FEW = 30  # samples up to which looking at extreme sums, or at sums of all samples, saves nothing
+QUICK = 1e-3  # seconds of a complete search that make heuristics superfluous
+VERY_SMALL = 29  # log2 of spread / eps from which four lists are quicker than pools
+CALL = 3e-4  # seconds that one search outside a compiled block costs besides
 BLOCK = 0.1  # seconds of estimated work in one compiled call
 WORTH_THREADS = 0.004  # seconds of estimated work below which threads cost more than they bring
 
@@ -79,29 +85,47 @@ class Group:
 
     def run(self) -> None:
         shared = self.shared
-        if shared and self.eps is not None and not self._is_light():
+        few = self._few_seconds()
+        if shared and self.eps is not None and few == math.inf and not self._is_light():
             self.rows = np.repeat(self.rows, len(self.targets), axis=0)  # pools work on own samples
             shared = False
         scaled = scale(self.rows, self.targets, self.k_max, self.eps)
         gaps = np.full(len(self.targets), -1, np.int64)
-        if self.eps is not None and not shared:
+        if self.eps is not None and not shared and few > QUICK:
+            self._try_lists()
             self._try_pools(scaled, gaps)
-        left = np.flatnonzero(gaps < 0)
-        alone = left
-        layout = self._full_layout(shared) if left.size else None
-        if layout is None:
-            alone = left[:0]
-        else:
-            if layout.seconds <= SHORT:
-                if shared:
-                    self._search_shared(layout, scaled, gaps)
-                else:
-                    self._search(layout, scaled, left, gaps)
-                alone = np.flatnonzero(gaps < 0)
-        grouped = gaps >= 0
-        self._judge(scaled, grouped, gaps)
-        for b in alone.tolist():
-            self._search_alone(b)
+        left = np.flatnonzero((gaps < 0) & np.isnan(self.answers.errors))
+        layout = self._full_layout(shared) if left.size and few == math.inf else None
+        if layout is not None and layout.seconds <= SHORT:
+            if shared:
+                self._search_shared(layout, scaled, gaps)
+            else:
+                self._search(layout, scaled, left, gaps)
+        self._judge(scaled, gaps >= 0, gaps)
+        if layout is not None or few < math.inf:
+            for b in left[gaps[left] < 0].tolist():
+                self._search_alone(b, few < math.inf)
+
+    def _few_seconds(self) -> float:
+        """Estimated seconds of `pick_few` for one instance where it is the best complete search."""
+        seconds, size = few_cost(self.n, self.k_min, self.k_max)
+        worth = self.n > FEW and size <= self.max_bytes
+        worth = worth and 2 * (seconds + CALL) < meet_cost(self.n, self.k_min, self.k_max)
+        return seconds if worth else math.inf
+
+    def _try_lists(self) -> None:
+        """Merge four lists, one instance at a time, where eps is too small for pools."""
+        eps = self.eps or 1.0
+        if log2_ratio(self.rows, eps) <= VERY_SMALL:
+            return
+        for b in range(len(self.targets)):
+            problem = self._problem(b)
+            found = merge_four(problem)
+            if found is None:
+                return
+            self.work += found[1]
+            if found[0] is not None:
+                self._put(b, problem, Answer(found[0], False, found[1]))
 
     def _is_light(self) -> bool:
         """Whether the complete search of one instance fits in one short call."""
@@ -121,7 +145,7 @@ class Group:
             return None
 
     def _try_pools(self, scaled: Scaled, gaps: IntArray) -> None:
-        hopeful = scaled.enough >= 0
+        hopeful = (scaled.enough >= 0) & np.isnan(self.answers.errors)
         for pool in pools_for(scaled, self.k_min, self.k_max, self.eps):
             ids = np.flatnonzero((gaps < 0) & hopeful)
             if not ids.size or pool.layout.bytes > self.max_bytes or pool.layout.seconds > SHORT:
@@ -215,24 +239,36 @@ class Group:
             complete = (gaps > scaled.enough) | (scaled.enough <= NEAREST)
             self.answers.statuses[grouped & ~inside & complete] = Status.ABSENT_PROVED.value
 
-    def _search_alone(self, b: int) -> None:
-        """Rounded grids and long searches: one at a time, in slices."""
-        problem = Problem(
-            self.rows[b % len(self.rows)], float(self.targets[b]), self.k_min, self.k_max, self.eps
-        )
-        answer: Answer = meet(problem, self.max_bytes, math.inf, self.workers)
+    def _problem(self, b: int) -> Problem:
+        return Problem(self.rows[b % len(self.rows)], float(self.targets[b]), self.k_min, self.k_max, self.eps)
+
+    def _search_alone(self, b: int, few: bool) -> None:
+        """Rounded grids, long searches and a few of many samples: one at a time, in slices."""
+        problem = self._problem(b)
+        if few:
+            answer = pick_few(problem, math.inf, self.workers)
+        else:
+            answer = meet(problem, self.max_bytes, math.inf, self.workers)
         self.work += answer.work
         self.limits += tuple(reason for reason in answer.limits if reason not in self.limits)
-        if answer.indices is None:
+        if answer.indices is not None:
+            self._put(b, problem, answer)
+
+    def _put(self, b: int, problem: Problem, answer: Answer) -> None:
+        """Judge a proposal; one that is not within eps counts only if it comes from a complete search."""
+        answers, chosen = self.answers, answer.indices
+        terms = problem.samples[chosen].tolist()
+        error = exact_error(terms, problem.target)
+        inside = self.eps is not None and bool(within(error, self.eps))
+        if not inside and self.eps is not None and not answer.complete and not answer.limits:
             return
-        terms = problem.samples[answer.indices].tolist()
-        self.answers.mask[b, answer.indices] = True
-        self.answers.values[b], self.answers.errors[b] = exact_value(terms), exact_error(terms, problem.target)
-        if self.eps is not None and within(float(self.answers.errors[b]), self.eps):
-            self.answers.statuses[b] = Status.FOUND.value
+        answers.mask[b, chosen] = True
+        answers.values[b], answers.errors[b] = exact_value(terms), error
+        if inside:
+            answers.statuses[b] = Status.FOUND.value
         elif answer.complete:
             proof = Status.CLOSEST_PROVED if self.eps is None else Status.ABSENT_PROVED
-            self.answers.statuses[b] = proof.value
+            answers.statuses[b] = proof.value
 
 
 def _exact_on_grid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from slth._jit import merge, subsets
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
 from slth.subset_sum import unbounded
-from slth.subset_sum.plan import Layout, hopeless, make_layout
+from slth.subset_sum.plan import Layout, entries, hopeless, join_windows, make_layout
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import NEAREST, Scaled, scale
 from slth.subset_sum.workers import Team
@@ -65,20 +66,40 @@ def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bo
     return layout
 
 
-def meet(problem: Problem, max_bytes: int, deadline: float, threads: int = 1) -> Answer:
+def meet_cost(n: int, k_min: int, k_max: int) -> float:
+    """Rough seconds of a search, planning included, without making the plan."""
+    left, right = n // 2, n - n // 2
+    pairs = join_windows(n, k_min, k_max)
+    lists = sum(entries(a, left) + entries(b, right) for a, b in pairs) if len(pairs) <= 64 else math.inf
+    return 1e-6 * n * n + 4e-9 * lists
+
+
+def meet(
+    problem: Problem,
+    max_bytes: int,
+    deadline: float,
+    threads: int = 1,
+    forced: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
+) -> Answer:
     """The closest subset, proved; or, with eps, the first one met that is certainly within eps.
+
+    forced : indices of samples that every subset must hold, and of those that none may; the caller has checked
+    that the sizes allow it.
 
     Time O(2^(n/2)) for exact sizes near n/2, C(n/2, k)-like for small k; memory `Layout.bytes`. The answer does
     not depend on the number of threads.
     """
-    layout = plan_within((problem.n, problem.k_min, problem.k_max), max_bytes)
+    taken, barred = forced
+    free = problem.n - len(taken) - len(barred)
+    sizes = max(0, problem.k_min - len(taken)), min(free, problem.k_max - len(taken))
+    layout = plan_within((free, *sizes), max_bytes)
     scaled = scale_one(problem)
-    if layout.seconds <= SHORT:
+    if layout.seconds <= SHORT and free == problem.n:
         answer = _one_call(layout, scaled, problem.eps is None)
         if answer is not None:
             return answer
     with Team(threads) as team:
-        return _Long(problem, layout, scaled, max_bytes, deadline, team).run()
+        return _Long(problem, layout, scaled, max_bytes, deadline, team, forced).run()
 
 
 def scale_one(problem: Problem) -> Scaled:
@@ -161,16 +182,20 @@ class _Long:
         max_bytes: int,
         deadline: float,
         team: Team,
+        forced: tuple[tuple[int, ...], tuple[int, ...]],
     ) -> None:
         self.problem, self.layout, self.scaled = problem, layout, scaled
         self.max_bytes, self.deadline, self.team = max_bytes, deadline, team
-        self.free = problem.n - layout.fixed
-        self.items = scaled.items[0][: self.free]
-        self.target = int(scaled.targets[0])
+        self.taken = list(forced[0])
+        self.places = np.setdiff1d(np.arange(problem.n), [*forced[0], *forced[1]])  # of the items searched
+        items = scaled.items[0][self.places]
+        self.free = len(items) - layout.fixed
+        self.items = items[: self.free]
+        self.target = int(scaled.targets[0]) - int(scaled.items[0][self.taken].sum())
         self.memory = np.empty(layout.length, np.int64)
         self.work = 0
         self.halves: list[_Half] | None = None
-        last = scaled.items[0][self.free :].tolist()
+        last = items[self.free :].tolist()
         self.rests = [
             self.target - sum(x for i, x in enumerate(last) if pattern >> i & 1)
             for pattern in range(1 << layout.fixed)
@@ -241,13 +266,17 @@ class _Long:
         i, j = merge.locate(self.memory, a, na, b, nb, goal, piece.start, piece.stop, piece.gap)
         sums = int(self.memory[i]), int(self.memory[j])
         comb = np.empty(self.layout.largest, np.int64)
-        mask = np.zeros(self.problem.n, np.bool_)
+        mask = np.zeros(len(self.places), np.bool_)
         scratch = np.empty(self.layout.length, np.int64) if self.scaled.slack[0] else self.memory
         for side in (0, 1):
             low, high = windows[2 * side : 2 * side + 2]
             subsets.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
         mask[self._pattern(piece.pattern)] = True
-        return np.flatnonzero(mask)
+        return self._named(np.flatnonzero(mask).tolist())
+
+    def _named(self, subset: list[int]) -> IntArray:
+        """A subset of the items searched, and those forced in, as indices of the samples."""
+        return np.sort(np.array([*self.places[subset], *self.taken], np.int64))
 
     def _settle(self, best: _Piece, pieces: list[_Piece], radius: int) -> Answer:
         """Compare exactly every subset whose rounded error is within `radius` units of the smallest."""
@@ -258,7 +287,7 @@ class _Long:
             goal = self.rests[pattern]
             count = merge.collect(self.memory, a, na, b, nb, goal, best.gap + radius, pairs, 0)
             more = self._subsets(np.unique(pairs[:count], axis=0), windows)
-            candidates += [np.array([*subset, *self._pattern(pattern)], np.int64) for subset in more]
+            candidates += [self._named([*subset, *self._pattern(pattern)]) for subset in more]
             if count == CANDIDATES or len(candidates) > CANDIDATES:
                 return self._widen(best)
         self.work += len(candidates)
@@ -268,6 +297,8 @@ class _Long:
     def _widen(self, best: _Piece) -> Answer:
         """Too many subsets look alike on the grid: long integers if they fit, else say so."""
         reason = "the samples' magnitudes differ too much for 64-bit fixed point"
+        if len(self.places) < self.problem.n:
+            return Answer(self._read(best), False, self.work, (reason,))
         try:
             found = unbounded.closest(self.problem, self.max_bytes, self.deadline)
         except CapacityExceeded as error:

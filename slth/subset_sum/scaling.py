@@ -57,10 +57,18 @@ class Scaled:
     shift: int
 
 
-def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | None) -> Scaled:
-    """Scale samples (B, n), or (1, n) for all, and targets (B,) to one int64 grid, as fine as fits all."""
+def scale(
+    samples: FloatArray, targets: FloatArray, k_max: int, eps: float | None, *, few: bool = False
+) -> Scaled:
+    """Scale samples (B, n), or (1, n) for all, and targets (B,) to one int64 grid, as fine as fits all.
+
+    With `few`, only sums of at most k_max samples have to fit.
+    """
     shared = len(samples) != len(targets)
-    total = float(np.abs(samples).sum(axis=1).max()) or 1.0
+    size = np.abs(samples)
+    if few:
+        size = np.sort(size, axis=1)[:, -max(1, k_max) :]
+    total = float(size.sum(axis=1).max()) or 1.0
     # a float sum of n terms is off by a relative n 2**-53 at most; frexp gives total < 2**exponent
     p = BITS - math.frexp(total * (1 + 1e-9))[1]
     targets = np.clip(targets, -1.5 * total, 1.5 * total)  # farther targets have the same nearest sum
@@ -71,7 +79,8 @@ def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | Non
     items = whole.astype(np.int64) << 2
     if not all_exact:
         items[~exact] = np.rint(np.ldexp(samples[~exact], p + 2)).astype(np.int64)
-    bound = np.abs(items).sum(axis=1) + 1
+    reach = np.sort(np.abs(items), axis=1)[:, -max(1, k_max) :] if few else np.abs(items)
+    bound = reach.sum(axis=1) + 1
     if shared:
         exact, bound = np.repeat(exact, len(targets)), np.repeat(bound, len(targets))
     goals, kind = _targets(targets, p, bound)
@@ -90,6 +99,13 @@ def scale(samples: FloatArray, targets: FloatArray, k_max: int, eps: float | Non
         enough = np.where(inside, np.maximum(enough, step - 1 - slack), enough)
         beyond = step + 2 + slack
     return Scaled(items, goals, enough, exact, slack, beyond, p + 2)
+
+
+def log2_ratio(samples: FloatArray, eps: float) -> float:
+    """log2 of the samples' standard deviation over eps, whatever their magnitudes; -inf without spread."""
+    top = math.frexp(float(np.abs(samples).max()))[1]
+    spread = float(np.ldexp(samples, -top).std())
+    return math.log2(spread) + top - math.log2(eps) if spread else -math.inf
 
 
 def _targets(targets: FloatArray, p: int, bound: IntArray) -> tuple[IntArray, IntArray]:

@@ -1,27 +1,51 @@
-"""The facade: one subset-sum problem, any method, one kind of result."""
+"""The facade: one subset-sum problem, any method, one kind of result.
+
+What "auto" does, in order; n samples of standard deviation s:
+
+situation                                        method              cost                     status
+target at or beyond the extreme sums             extremes            n log n                  proved
+k or n - k at most 7, n^(k-2) below the lists    few-of-many         n^(k-2), k = 3: n^2      proved
+eps given, s / eps > 2^29, room for four groups  k-list              (s / eps)^(1/3)          found
+eps given, many subsets expected within it       pools               (s / eps)^(1/2)          found
+anything else                                    meet-in-the-middle  2^(n/2) at k near n/2    proved
+the same, lists beyond max_bytes                 .. g items fixed    x 2^(g/2), bytes / 2^(g/2)
+asked for by name                                exhaustive          2^n                      proved
+asked for by name                                cp-sat              exponential              proved
+asked for by name, with eps                      differencing        n log n                  found / not found
+
+"Many": a pool of m samples of which j are taken expects lambda = C(m, j) 2 eps / sqrt(2 pi s^2 j (1 - j/m))
+>= 4 hits; `pools.make_pools` finds the cheapest. Batches of own samples first scan pairs (`pairs.plan_pairs`)
+where a scan expects at least 0.1 hits. What a heuristic misses goes on to the complete search.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from slth._validate import as_choice, as_integer, as_real, read_only
-from slth.errors import CapacityExceeded, SlthError
+from slth.errors import CapacityExceeded, InvalidInput, SlthError
+from slth.subset_sum.differencing import difference
 from slth.subset_sum.exhaustive import enumerate_all
 from slth.subset_sum.extremes import beyond
-from slth.subset_sum.mitm import Answer, meet
+from slth.subset_sum.few import few_cost, pick_few
+from slth.subset_sum.group import FEW, QUICK, VERY_SMALL
+from slth.subset_sum.klist import merge_four
+from slth.subset_sum.mitm import Answer, meet, meet_cost
 from slth.subset_sum.pools import probe
 from slth.subset_sum.problem import Problem, Sizes, exact_error, exact_value, make_problem, within
 from slth.subset_sum.result import Status, SubsetSumResult
+from slth.subset_sum.scaling import log2_ratio
 from slth.subset_sum.workers import as_threads
 
-METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat")
+METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat", "k-list", "differencing")
+HEURISTICS = ("k-list", "differencing")
 DEFAULT_BYTES = 4 << 30
-FEW = 30  # samples up to which looking at extreme sums first saves nothing
 
 
 def solve(
@@ -34,6 +58,8 @@ def solve(
     max_bytes: int | None = None,
     time_limit: float | None = None,
     threads: int | None = None,
+    forced_in: Sequence[int] = (),
+    forced_out: Sequence[int] = (),
 ) -> SubsetSumResult:
     r"""Find a subset of `samples` whose sum is close to `target`, or prove that there is none.
 
@@ -50,15 +76,19 @@ def solve(
         Size of S: exactly k, or k_min..k_max, within 0..n. Default: any size, 0 included.
     eps : float, optional
         Absolute tolerance, > 0.
-    method : {"auto", "exhaustive", "meet-in-the-middle", "cp-sat"}
+    method : {"auto", "exhaustive", "meet-in-the-middle", "cp-sat", "k-list", "differencing"}
         "exhaustive" for n <= 22; "cp-sat" uses OR-Tools, and needs little memory when meet-in-the-middle needs
-        too much. "auto" is meet-in-the-middle.
+        too much. "k-list" and "differencing" need eps and prove nothing: they end with FOUND or NOT_FOUND.
+        "auto" does what the table of this module says, and ends with a proof if that is possible.
     max_bytes : int, optional
-        Memory the search may use. Default 4 GiB.
+        Memory the search may use. Default 4 GiB. Meet-in-the-middle uses less, and more time, when it must.
     time_limit : float, optional
         Seconds, > 0, from which the search ends with status LIMIT and its best subset so far. Default: none.
     threads : int, optional
         Threads that a long search may use, >= 1; the answer does not depend on it. Default: the CPUs available.
+    forced_in, forced_out : sequence of int, optional
+        Indices of samples that S must hold, and of samples that it must not; with "auto" and
+        "meet-in-the-middle".
 
     Returns
     -------
@@ -98,7 +128,39 @@ def solve(
     deadline = math.inf
     if time_limit is not None:
         deadline = time.monotonic() + as_real(time_limit, "time_limit", low=0, open_low=True)
-    return run(problem, method, memory, deadline, as_threads(threads))
+    workers = 1 if threads == 1 else as_threads(threads)
+    if method in HEURISTICS and eps is None:
+        raise InvalidInput(f"`eps` must be given with method={method!r}, which proves nothing; got None.")
+    if len(forced_in) or len(forced_out):
+        forced = _as_forced(problem, forced_in, forced_out, method)
+        return judge(problem, meet(problem, memory, deadline, workers, forced), "meet-in-the-middle")
+    return run(problem, method, memory, deadline, workers)
+
+
+def _as_forced(
+    problem: Problem, forced_in: Sequence[int], forced_out: Sequence[int], method: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Checked, sorted indices of samples forced in and out."""
+    if method not in ("auto", "meet-in-the-middle"):
+        raise InvalidInput(
+            f"`method` must be 'auto' or 'meet-in-the-middle' with forced_in or forced_out; got {method!r}."
+        )
+    checked = []
+    for name, indices in (("forced_in", forced_in), ("forced_out", forced_out)):
+        listed = [as_integer(i, f"{name}[{c}]", low=0, high=problem.n - 1) for c, i in enumerate(indices)]
+        if len(set(listed)) < len(listed):
+            raise InvalidInput(f"`{name}` must not name a sample twice; got {listed}.")
+        checked.append(tuple(sorted(listed)))
+    both = set(checked[0]) & set(checked[1])
+    if both:
+        raise InvalidInput(f"`forced_out` must not name a sample of forced_in; got {sorted(both)} in both.")
+    taken, free = len(checked[0]), problem.n - len(checked[1])
+    if taken > problem.k_max or free < problem.k_min:
+        raise InvalidInput(
+            f"`k` must allow {taken} to {free} samples, the sizes that forced_in and forced_out leave; "
+            f"got {problem.k_min}..{problem.k_max}."
+        )
+    return checked[0], checked[1]
 
 
 def as_memory(max_bytes: Any) -> int:
@@ -116,20 +178,34 @@ def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads:
         return judge(problem, search(problem, deadline), method)
     if method == "meet-in-the-middle":
         return judge(problem, meet(problem, max_bytes, deadline, threads), method)
+    if method == "k-list":
+        chosen, work = merge_four(problem) or (None, 0)
+        return judge(problem, Answer(chosen, False, work), method)
+    if method == "differencing":
+        chosen, work = difference(problem)
+        return judge(problem, Answer(chosen, False, work), method)
     return _automatic(problem, max_bytes, deadline, threads)
 
 
 def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int) -> SubsetSumResult:
-    """Cheapest first: extreme sums, pools where eps leaves many solutions, then the complete search."""
+    """Cheapest first, as the table at the top of this file says."""
+    few = math.inf
     if problem.n > FEW:
         chosen = beyond(problem)
         if chosen is not None:
             return judge(problem, Answer(chosen, True, problem.n), "extremes")
+        few = few_seconds(problem, max_bytes)
     work = 0
-    if problem.eps is not None:
+    if problem.eps is not None and few > QUICK:
+        if log2_ratio(problem.samples, problem.eps) > VERY_SMALL:
+            merged = merge_four(problem)
+            if merged is not None and merged[0] is not None:
+                return judge(problem, Answer(merged[0], False, merged[1]), "k-list")
         chosen, work = probe(problem, max_bytes)
         if chosen is not None:
             return judge(problem, Answer(chosen, False, work), "pools")
+    if few < math.inf:
+        return judge(problem, pick_few(problem, deadline, threads), "few-of-many")
     try:
         return judge(problem, meet(problem, max_bytes, deadline, threads), "meet-in-the-middle")
     except CapacityExceeded as error:
@@ -138,10 +214,20 @@ def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int) 
         return judge(problem, Answer(None, False, work, (str(error),)), "pools")
 
 
+def few_seconds(problem: Problem, max_bytes: int) -> float:
+    """Estimated seconds of `pick_few` where it is the quicker complete search and fits; else infinite."""
+    seconds, size = few_cost(problem.n, problem.k_min, problem.k_max)
+    if not seconds < math.inf or size > max_bytes:
+        return math.inf
+    return seconds if 2 * seconds < meet_cost(problem.n, problem.k_min, problem.k_max) else math.inf
+
+
 def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
     """Recompute what a method proposed and decide the status from the exact error."""
     if answer.indices is None:
         status = Status.ABSENT_PROVED if answer.complete else Status.LIMIT
+        if method in HEURISTICS:
+            status = Status.NOT_FOUND
         return SubsetSumResult(problem, None, None, None, status, method, answer.work, answer.limits)
     indices = read_only(answer.indices.astype(np.int64))
     if not problem.k_min <= len(indices) <= problem.k_max:
@@ -155,6 +241,8 @@ def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
         status = Status.FOUND
     elif answer.complete:
         status = Status.CLOSEST_PROVED if problem.eps is None else Status.ABSENT_PROVED
+    elif method in HEURISTICS:
+        status = Status.NOT_FOUND
     else:
         status, limits = Status.LIMIT, answer.limits
     return SubsetSumResult(problem, indices, value, error, status, method, answer.work, limits)
