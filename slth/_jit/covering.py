@@ -189,6 +189,7 @@ def scan(
     """
     origin, width, total, allowed, size = frame[0], frame[1], frame[2], frame[3], frame[4]
     blocks = (total + size - 1) // size
+    listed = work_of(joins)
     need = min(max((allowed + 1) // width - 1, 1), OVERLAP)
     spent = ZERO
     while state[0] < state[1]:
@@ -207,11 +208,12 @@ def scan(
                 return PAUSE
             low, high = end - need, p + need
             below, above = look(work, joins, base + low * width, (high - low) * width)
-            spent += 2 * SEGMENT
+            # a sum met at a glance leaves the one below unknown; a sweep ends early after a share of the lists
+            spent += 2 * SEGMENT if below == -FAR else listed // 4
             if above < base + high * width:
                 cells[(above - base) // width] = True
             else:
-                spent += work_of(joins)
+                spent += listed
                 low = max(ZERO, (below - base) // width + 1) if below >= base else ZERO
                 high = min(count, (above - base) // width)
                 cells[low:high] = True

@@ -44,7 +44,7 @@ class CoverResult:
     status : CoverStatus
     method : str
     work : int
-        Sums marked + steps of walks + list entries written (blocked), sums listed (exhaustive).
+        Sums marked + steps of walks, estimated + list entries written (blocked), sums listed (exhaustive).
     limits : tuple of str
         Why the status is LIMIT, in words.
     """
