@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slth.baselines.architecture import architecture, glorot
+from slth.baselines.architecture import architecture, glorot, no_biases
 from slth.baselines.magnitude import (
     REINITIALISED,
     WINNING,
@@ -23,7 +23,7 @@ from slth.baselines.magnitude import (
 )
 from slth.baselines.streams import INITIAL, stream
 from slth.baselines.task import digits_task
-from slth.baselines.training import Recipe
+from slth.baselines.training import Recipe, train
 from slth.errors import InvalidInput
 
 torch = pytest.importorskip("torch")
@@ -64,6 +64,13 @@ def test_rewinding_is_bitwise(chain: list[Trained]) -> None:
     drawn = glorot(architecture(NAME), stream(3, INITIAL))
     for ticket in chain:
         assert same(ticket.initial, drawn) == (ticket.arm == WINNING)
+
+
+def test_training_starts_where_the_ticket_says(chain: list[Trained]) -> None:
+    net = architecture(NAME)
+    for ticket in chain:
+        again = train(net, ticket.initial, no_biases(net), ticket.masks, RECIPE, 3, digits_task())
+        assert same(again.final, ticket.fit.final)
 
 
 def test_rewinding_to_a_later_step() -> None:
