@@ -6,50 +6,20 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from oracles.instances import KINDS, draw_samples, draw_sizes, draw_target
 from oracles.subset_sums import smallest_distance
 
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.subset_sum.solve import solve
 
-KINDS = (
-    "uniform", "normal", "quarters", "zeros", "negative", "huge", "mixed", "extreme", "subnormal", "duplicates",
-)  # fmt: skip
-
-
-def draw_samples(rng: np.random.Generator, n: int, kind: str) -> np.ndarray:
-    uniform = rng.uniform(-1, 1, n)
-    if kind == "normal":
-        return rng.normal(size=n)
-    if kind == "quarters":
-        return rng.integers(-6, 7, n) / 4
-    if kind == "zeros":
-        return uniform * (rng.random(n) < 0.5)
-    if kind == "negative":
-        return -rng.random(n)
-    if kind == "huge":
-        return uniform * 10.0 ** rng.integers(-300, 300)
-    if kind == "mixed":
-        return uniform * 10.0 ** rng.integers(-12, 12, n)
-    if kind == "extreme":
-        return uniform * 10.0 ** rng.integers(-300, 300, n)
-    if kind == "subnormal":
-        return rng.integers(-9, 10, n) * 5e-324
-    if kind == "duplicates":
-        return rng.choice(uniform[: max(1, n // 3)], n)
-    return uniform
-
 
 def draw_instance(rng: np.random.Generator) -> tuple[np.ndarray, float, int | tuple[int, int] | None]:
     n = int(rng.integers(1, 15))
     samples = draw_samples(rng, n, KINDS[rng.integers(len(KINDS))])
-    low, high = sorted(rng.integers(0, n + 1, 2).tolist())
-    k = (None, (low, high), low, high)[rng.integers(4)]
-    if rng.random() < 0.4:
-        target = float(samples[rng.permutation(n)[:high]].sum())
-    else:
-        target = float(rng.uniform(-2, 2) * np.abs(samples).max())
-    return samples, target, k
+    low, high = draw_sizes(rng, n)
+    k: int | tuple[int, int] | None = low if low == high else None if (low, high) == (0, n) else (low, high)
+    return samples, draw_target(rng, samples, high), k
 
 
 def run(count: int, seed: int) -> None:
