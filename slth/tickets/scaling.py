@@ -5,9 +5,9 @@ two of its own. A linear node whose input is divided by 2^s and whose output by 
 W / 2^e and the bias b / 2^(s + e). One scalar, 2^(the output node's exponent), restores the output; it stands
 in the ticket, outside the source. Powers of two make the scaled target exact.
 
-The terms of a sum must be divided alike: the last linear node of each shorter branch takes the difference.
-Where a branch has none (an identity path), the others are brought to it; what that asks of them is shared by
-their linear nodes, whose weights may then exceed 1 (sums of k products reach further).
+The terms of a sum must be divided alike: the linear nodes of the other branches share the difference to the
+largest, last ones first. Where a branch has none (an identity path), the others are brought to it; weights may
+then exceed 1 (sums of k products reach further).
 """
 
 from __future__ import annotations
@@ -128,11 +128,9 @@ def _readers(network: Network) -> dict[str, int]:
 
 
 def _share(own: dict[str, int], layers: Sequence[str], difference: int) -> None:
-    """Add `difference` to the exponents of a branch: growth to its last layer, a cut to all, last first."""
-    if difference > 0:
-        own[layers[0]] += difference
-    for step in range(-difference):
-        own[layers[step % len(layers)]] -= 1
+    """Add `difference` to the exponents of a branch, one by one to its layers, last first."""
+    for step in range(abs(difference)):
+        own[layers[step % len(layers)]] += 1 if difference > 0 else -1
 
 
 def _own_layers(network: Network, name: str, readers: Mapping[str, int]) -> list[str]:

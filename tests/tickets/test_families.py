@@ -85,6 +85,25 @@ def test_tampering_is_noticed(family: str, tmp_path: Path) -> None:
         slth.check(tmp_path / "ticket")
 
 
+@pytest.mark.parametrize("name", ["cnn", "residual"])
+def test_ticket_of_the_onnx_file_is_certified_too(name: str, tmp_path: Path) -> None:
+    """The same module through an ONNX file: another reader, the same function, a ticket of its own."""
+    pytest.importorskip("onnx", reason="the target is read from an ONNX file")
+    import warnings
+
+    import torch
+
+    model = trained(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own making
+        torch.onnx.export(model.module, torch.zeros(1, *model.shape), str(tmp_path / "net.onnx"), dynamo=False)
+    network = slth.read(tmp_path / "net.onnx")
+    np.testing.assert_allclose(network.forward(model.inputs), model.network.forward(model.inputs), atol=1e-4)
+    ticket = slth.prune(network, domain=model.domain, eps=EPS, inputs=model.inputs, seed=2)
+    assert ticket.certificate.bound <= EPS
+    assert ticket.certificate.predictions_equal == len(model.inputs)
+
+
 @pytest.mark.parametrize("name", ["p4m", "sets", "graphs"])
 def test_ticket_is_as_equivariant_as_its_target(name: str) -> None:
     """Outputs are invariant under the group that acts on inputs: target and ticket alike, to rounding."""
