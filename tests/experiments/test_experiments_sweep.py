@@ -303,7 +303,7 @@ def test_killed_and_resumed_is_the_same() -> None:
 @pytest.mark.skipif(not KILL_SWEEP.exists(), reason="needs the repository")
 def test_killed_drivers_and_workers() -> None:
     pytest.importorskip("distributed")
-    arguments = ["--blocks", "500", "--trials", "1024", "--kills", "20"]
+    arguments = ["--blocks", "250", "--trials", "1024", "--kills", "20"]
     done = subprocess.run([sys.executable, KILL_SWEEP, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(" same") == 4
