@@ -2,11 +2,11 @@
 
 Run: python benchmarks/agreement.py [instances [seed]]      (default 100,000; one in a hundred through CP-SAT)
 
-The oracle (tests/oracles) shares no code with the package. For each instance the exact distance of the closest
-subset is known; a method disagrees if its own answer, recomputed in rationals, has another distance, if it calls
-a subset within eps that is not, or absent what is there. Heuristics may only fail to find, and a method of int64
-numbers may refuse samples of too different magnitudes, saying so. eps is drawn at, just below and just above the
-optimum as well as far from it. Exit status 1 on any disagreement.
+The oracle (tests/oracles) shares no code with the package. For each instance the exact distance of the
+closest subset is known; a method disagrees if its own answer, recomputed in rationals, has another distance,
+if it calls a subset within eps that is not, or absent what is there. Heuristics may only fail to find, and a
+method of int64 numbers may refuse samples of too different magnitudes, saying so. eps is drawn at, just below
+and just above the optimum as well as far from it. Exit status 1 on any disagreement.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from slth.subset_sum.solve import judge, solve
 from slth.subset_sum.workers import Team
 
 METHODS = (
-    "auto", "meet-in-the-middle", "exhaustive", "few-of-many", "fixed items", "forced", "k-list", "differencing",
+    "auto", "meet-in-the-middle", "exhaustive", "few-of-many", "fixed items", "forced", "k-list",
+    "differencing",
 )  # fmt: skip
 REFUSING = ("forced", "few-of-many")  # they have no path through long integers
 BATCH = 25

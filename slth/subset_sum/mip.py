@@ -8,6 +8,10 @@ OPTIMAL, FEASIBLE       a subset, judged again in exact arithmetic
 INFEASIBLE              no subset with such a sum; with the rounding budget in low and high this is a proof
 UNKNOWN                 the time limit was reached
 anything else           SolverFailed
+
+`cross_check` sends the same question, as a mixed-integer programme in floats, to SCIP or HiGHS through MathOpt,
+for comparison only. Their tolerance (about 1e-6) is far above the errors asked for here, so that what they
+propose is recomputed, and what they call optimal or infeasible is never taken as a proof.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -160,3 +165,47 @@ def _solve_interruptibly(solver: Any, model: Any) -> Any:
                     continue
         finally:
             solver.stop_search()
+
+
+CROSS_CHECKERS = ("scip", "highs")
+
+
+def cross_check(problem: Problem, solver: str, seconds: float) -> tuple[Answer, str]:
+    """The proposal of another solver for the same problem (never complete), and what it claims of it.
+
+    solver : one of CROSS_CHECKERS. seconds : its time limit. The claim is MathOpt's reason for terminating.
+    """
+    from ortools.math_opt.python import mathopt
+
+    model = mathopt.Model()
+    kept = [model.add_binary_variable() for _ in range(problem.n)]
+    total = mathopt.fast_sum(x * b for x, b in zip(problem.samples.tolist(), kept, strict=True))
+    count = mathopt.fast_sum(kept)
+    model.add_linear_constraint(problem.k_min <= count)
+    model.add_linear_constraint(count <= problem.k_max)
+    if problem.eps is None:
+        error = model.add_variable(lb=0.0)
+        model.add_linear_constraint(error >= total - problem.target)
+        model.add_linear_constraint(error >= problem.target - total)
+        model.minimize(error)
+    else:
+        model.add_linear_constraint(total >= problem.target - problem.eps)
+        model.add_linear_constraint(total <= problem.target + problem.eps)
+    kind = {"scip": mathopt.SolverType.GSCIP, "highs": mathopt.SolverType.HIGHS}[solver]
+    limits = mathopt.SolveParameters(
+        time_limit=timedelta(seconds=seconds), relative_gap_tolerance=0.0, absolute_gap_tolerance=0.0
+    )
+    if solver == "scip":  # HiGHS takes its threads from a process-wide setting only
+        limits.threads = 1
+    try:
+        result = mathopt.solve(model, kind, params=limits)
+    except (RuntimeError, ValueError, AttributeError) as failure:
+        raise SolverFailed(f"{solver} ended with an error: {failure}", "ERROR") from None
+    claim = result.termination.reason.name
+    if not result.has_primal_feasible_solution():
+        return Answer(None, False, 0, (f"{solver} proposed nothing ({claim}).",)), claim
+    values = result.variable_values(kept)
+    chosen = np.array([i for i, value in enumerate(values) if value > 0.5], np.int64)
+    if not problem.k_min <= len(chosen) <= problem.k_max:
+        raise SolverFailed(f"{solver} proposed {len(chosen)} samples, against its own constraint.", claim)
+    return Answer(chosen, False, 0, (f"{solver} works to a tolerance and proves nothing here.",)), claim

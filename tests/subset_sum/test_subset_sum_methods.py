@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slth.errors import InvalidInput
+from slth.errors import InvalidInput, SolverFailed
 from slth.subset_sum import few, group, mitm
 from slth.subset_sum import solve as solve_module
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.differencing import difference
 from slth.subset_sum.klist import choose_groups, merge_four
+from slth.subset_sum.mip import CROSS_CHECKERS, cross_check
 from slth.subset_sum.problem import make_problem
 from slth.subset_sum.result import Status
 from slth.subset_sum.solve import solve
@@ -224,3 +225,25 @@ def test_batches_of_a_few_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
         within = solve_batch(table, targets, k=2, eps=1e-4)
         within.check()
         assert np.array_equal(within.found, closest.errors <= 1e-4)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("solver", CROSS_CHECKERS)
+def test_other_solvers_propose_and_never_prove(solver: str) -> None:
+    samples = np.random.default_rng(1).uniform(-1, 1, 12)
+    exact = solve(samples, 0.3, k=4)
+    for eps in (None, 0.05, 1e-9):
+        problem = make_problem(samples, 0.3, 4, eps)
+        answer, claim = cross_check(problem, solver, 10.0)
+        assert claim in ("OPTIMAL", "FEASIBLE", "INFEASIBLE")
+        assert not answer.complete
+        result = solve_module.judge(problem, answer, solver)
+        result.check()
+        assert result.status is (Status.FOUND if eps == 0.05 else Status.LIMIT)
+        assert result.error is None or result.error >= exact.error
+
+
+@pytest.mark.compiled
+def test_other_solvers_that_fail_are_said_to() -> None:
+    with pytest.raises(SolverFailed, match="highs ended with an error"):
+        cross_check(make_problem([1e300, 2e300], 1e300, 1, 1e290), "highs", 10.0)
