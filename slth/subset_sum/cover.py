@@ -300,12 +300,12 @@ class _Blocks:
             state[:] = t, t + 1, -1, 0, 0, 0
             while True:
                 code = covering.scan(self.work, self.joins, self.frame, cells, words, reach, state, BUDGET)
-                if code == covering.DONE:
+                if code == covering.GAP and self._judge(t, int(state[3]), int(state[4])):
                     break
                 if time.monotonic() > self.search.deadline:
                     self.late = self.halt = True
                     return
-                if code == covering.GAP and self._judge(t, int(state[3]), int(state[4])):
+                if code == covering.DONE:
                     break
             self.spent[t] = int(state[5])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -199,6 +200,17 @@ def test_short_budgets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cover(samples, -1.0, 1.0, 0.002, k=6).covered == plain.covered
     monkeypatch.setattr("slth.subset_sum.cover_batch.BUDGET", 1)
     assert cover_batch(samples[None, :], -1.0, 1.0, 0.002, k=6).covered.tolist() == [plain.covered]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_time_limit_between_blocks(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    samples = np.random.default_rng(8).uniform(-1, 1, 13)
+    radius_found = covering_radius(samples, -1.0, 1.0, k=6).radius
+    monkeypatch.setattr(edges_module, "BLOCK", 64)
+    assert cover(samples, -1.0, 1.0, radius_found, k=6, threads=threads, time_limit=1000).covered
+    monkeypatch.setattr(cover_module, "time", SimpleNamespace(monotonic=lambda: math.inf))
+    late = cover(samples, -1.0, 1.0, radius_found, k=6, threads=threads, time_limit=1000)
+    assert (late.status, late.limits) == (CoverStatus.LIMIT, ("`time_limit` reached.",))
 
 
 def test_negative_control_of_check() -> None:
