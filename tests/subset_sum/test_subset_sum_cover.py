@@ -272,7 +272,7 @@ def test_radius_of_rounded_samples_is_exact() -> None:
 
 def test_limits() -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, 16)
-    late = cover(samples, -1, 1, 1e-3, k=8, time_limit=1e-9)
+    late = cover(samples, -1, 1, 0.1, k=8, time_limit=1e-9)
     assert (late.covered, late.witness, late.status) == (None, None, CoverStatus.LIMIT)
     assert late.limits == ("`time_limit` reached.",)
     with pytest.raises(CapacityExceeded, match=r"half sums with n=16, sizes 8..8 need about 0 MiB"):
