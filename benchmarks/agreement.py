@@ -31,6 +31,7 @@ from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.plan import make_layout
 from slth.subset_sum.problem import make_problem
 from slth.subset_sum.result import Status, SubsetSumResult
+from slth.subset_sum.scaling import scale_one
 from slth.subset_sum.solve import judge, solve
 from slth.subset_sum.workers import Team
 
@@ -76,7 +77,7 @@ def by_method(method: str, problem: Any, rng: np.random.Generator) -> tuple[Subs
     if method == "fixed items":
         layout = make_layout(problem.n, *sizes, True, min(3, problem.n - 2))
         with Team(1) as team:
-            search = mitm._Long(problem, layout, mitm.scale_one(problem), 1 << 30, math.inf, team, ((), ()))
+            search = mitm._Long(problem, layout, scale_one(problem), 1 << 30, math.inf, team, ((), ()))
             return judge(problem, search.run(), method), None
     if method == "forced":
         taken = rng.permutation(problem.n)[: min(2, problem.k_max)].tolist()

@@ -14,8 +14,8 @@ import heapq
 import numpy as np
 
 from slth._typing import IntArray
-from slth.subset_sum.mitm import scale_one
 from slth.subset_sum.problem import Problem, exact_error, within
+from slth.subset_sum.scaling import scale_one
 
 ATTEMPTS = 24  # different choices of pairs
 

@@ -21,7 +21,7 @@ from slth.subset_sum import unbounded
 from slth.subset_sum.mitm import ROUND, Answer
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import NEAREST, scale
-from slth.subset_sum.workers import Team
+from slth.subset_sum.workers import Team, cpus
 
 LARGEST = 7
 BYTES = 64  # of one entry: its sum and items, and the temporaries of sorting
@@ -46,9 +46,9 @@ def few_cost(n: int, k_min: int, k_max: int) -> tuple[float, int]:
     return seconds, BYTES * size
 
 
-def pick_few(problem: Problem, deadline: float, threads: int) -> Answer:
+def pick_few(problem: Problem, deadline: float, threads: int | None) -> Answer:
     """The closest subset of a few samples, proved; with eps, the first one certainly within."""
-    with Team(threads) as team:
+    with Team(cpus() if threads is None else threads) as team:
         return _Few(problem, deadline, team).run()
 
 

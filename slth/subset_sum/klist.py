@@ -22,7 +22,7 @@ import numpy as np
 from slth._jit import merge
 from slth._typing import IntArray
 from slth.subset_sum.problem import Problem
-from slth.subset_sum.scaling import scale
+from slth.subset_sum.scaling import scale_one
 
 WINDOWS = 64  # values of c tried before giving up
 HITS = 1.0  # expected in one window
@@ -34,7 +34,7 @@ def merge_four(problem: Problem) -> tuple[IntArray | None, int] | None:
     """A subset within eps if some window holds one, and the work done; None if the method does not apply."""
     if problem.eps is None or problem.n < 16:
         return None
-    scaled = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
+    scaled = scale_one(problem)
     enough = int(scaled.enough[0])
     k = min(max(problem.k_min, problem.n // 2), problem.k_max)
     spread = float(np.std(scaled.items[0].astype(np.float64)))

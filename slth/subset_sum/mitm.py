@@ -16,8 +16,8 @@ from slth.errors import CapacityExceeded
 from slth.subset_sum import unbounded
 from slth.subset_sum.plan import Layout, entries, hopeless, join_windows, make_layout
 from slth.subset_sum.problem import Problem
-from slth.subset_sum.scaling import NEAREST, Scaled, scale
-from slth.subset_sum.workers import Team
+from slth.subset_sum.scaling import NEAREST, Scaled, scale_one
+from slth.subset_sum.workers import Team, cpus
 
 SHORT = 0.05  # seconds up to which a search is one call
 SLICE = 1 << 21  # merged entries or join steps in one call of a long search: a few milliseconds
@@ -26,6 +26,9 @@ MOST_FIXED = 12
 PATIENCE = 1800.0  # estimated seconds on one thread beyond which memory is not saved at the cost of time
 WIDEST_FIXED = 128  # samples beyond which fixing some of them saves little
 CANDIDATES = 2000  # pairs of half sums compared exactly before giving up on the int64 grid
+
+
+FIRST, ALWAYS = np.zeros(1, np.int64), np.full(1, 1 << 62)  # for a batch of one: its place, and no `beyond`
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def meet(
     problem: Problem,
     max_bytes: int,
     deadline: float,
-    threads: int = 1,
+    threads: int | None = 1,
     forced: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
 ) -> Answer:
     """The closest subset, proved; or, with eps, the first one met that is certainly within eps.
@@ -98,13 +101,8 @@ def meet(
         answer = _one_call(layout, scaled, problem.eps is None)
         if answer is not None:
             return answer
-    with Team(threads) as team:
+    with Team(cpus() if threads is None else threads) as team:
         return _Long(problem, layout, scaled, max_bytes, deadline, team, forced).run()
-
-
-def scale_one(problem: Problem) -> Scaled:
-    """`scale` for a batch of one."""
-    return scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
 
 
 def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
@@ -113,11 +111,9 @@ def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
     mask = np.zeros(scaled.items.shape, np.bool_)
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
-    ids = np.zeros(1, np.int64)
-    always = np.full(1, 1 << 62)
     goals, enough, slack = scaled.targets, scaled.enough, scaled.slack
     subsets.closest_block(
-        work, scaled.items, layout.plan, goals, enough, slack, always, ids, 0, 1, comb, mask, gaps
+        work, scaled.items, layout.plan, goals, enough, slack, ALWAYS, FIRST, 0, 1, comb, mask, gaps
     )
     if gaps[0] < 0:
         return None

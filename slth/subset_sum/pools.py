@@ -18,9 +18,9 @@ from slth._jit.subsets import pool_block
 from slth._typing import IntArray
 from slth.subset_sum.plan import Layout, make_layout
 from slth.subset_sum.problem import Problem
-from slth.subset_sum.scaling import Scaled, scale
+from slth.subset_sum.scaling import Scaled, scale_one
 
-EXPECTED_HITS = (4.0, 40.0, 1000.0)
+EXPECTED_HITS = (1.0, 4.0, 40.0, 1000.0)
 TURNS = 4
 SMALLEST = 12  # samples below which the complete search is as quick
 LONGEST = 0.3  # seconds that one compiled call may take
@@ -55,7 +55,7 @@ def pools_for(scaled: Scaled, k_min: int, k_max: int, eps: float | None) -> tupl
 
 def probe(problem: Problem, max_bytes: int) -> tuple[IntArray | None, int]:
     """A subset within eps from pools if they hold one, and the work done; None proves nothing."""
-    scaled = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
+    scaled = scale_one(problem)
     if scaled.enough[0] < 0:
         return None, 0
     mask = np.zeros(scaled.items.shape, np.bool_)

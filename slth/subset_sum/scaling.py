@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth._typing import BoolArray, FloatArray, IntArray
+from slth.subset_sum.problem import Problem
 
 BITS = 58  # the sum of |x| stays below 2**58 grid steps, hence below 2**60 after the factor 4
 
@@ -99,6 +100,34 @@ def scale(
         enough = np.where(inside, np.maximum(enough, step - 1 - slack), enough)
         beyond = step + 2 + slack
     return Scaled(items, goals, enough, exact, slack, beyond, p + 2)
+
+
+def scale_one(problem: Problem) -> Scaled:
+    """`scale` for one problem; most often by the same steps on plain numbers, which are quicker."""
+    samples, target, eps = problem.samples, problem.target, problem.eps
+    total = float(np.abs(samples).sum()) or 1.0
+    p = BITS - math.frexp(total * (1 + 1e-9))[1]
+    grid = np.ldexp(samples, p)
+    whole = np.rint(grid)
+    quick = abs(target) < total and abs(p) < 900 and (target == 0.0 or abs(target) > 1e-30 * total)
+    if not quick or (grid != whole).any() or ((grid == 0) != (samples == 0)).any():
+        return scale(samples[None, :], np.array([target]), problem.k_max, eps)
+    items = whole.astype(np.int64) << 2
+    bound = int(np.abs(items).sum()) + 1
+    t = math.ldexp(target, p)
+    floor = math.floor(t)
+    half = floor + 0.5
+    kind = 1 + (t >= half) + (t > half) if t > floor else 0
+    goal = min(max(4 * floor + kind, -bound), bound)
+    inside = abs(goal) < bound
+    enough, beyond = min(kind, 4 - kind) if inside else -1, 1 << 62
+    if eps is not None:
+        step = 1 << 60 if math.frexp(eps)[1] + p + 2 > 60 else math.floor(math.ldexp(eps, p + 2))
+        enough = max(enough, step - 1) if inside else enough
+        beyond = step + 2
+    numbers = np.array([goal, enough, 0, beyond])
+    goals, enoughs, slack, beyonds = numbers[0:1], numbers[1:2], numbers[2:3], numbers[3:4]
+    return Scaled(items[None, :], goals, enoughs, np.ones(1, np.bool_), slack, beyonds, p + 2)
 
 
 def log2_ratio(samples: FloatArray, eps: float) -> float:

@@ -128,7 +128,7 @@ def solve(
     deadline = math.inf
     if time_limit is not None:
         deadline = time.monotonic() + as_real(time_limit, "time_limit", low=0, open_low=True)
-    workers = 1 if threads == 1 else as_threads(threads)
+    workers = None if threads is None else as_threads(threads)
     if method in HEURISTICS and eps is None:
         raise InvalidInput(f"`eps` must be given with method={method!r}, which proves nothing; got None.")
     if len(forced_in) or len(forced_out):
@@ -168,7 +168,7 @@ def as_memory(max_bytes: Any) -> int:
     return DEFAULT_BYTES if max_bytes is None else as_integer(max_bytes, "max_bytes", low=1)
 
 
-def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads: int) -> SubsetSumResult:
+def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads: int | None) -> SubsetSumResult:
     """Solve a validated problem by one method."""
     if method == "exhaustive":
         return judge(problem, enumerate_all(problem, max_bytes, deadline), method)
@@ -187,7 +187,7 @@ def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads:
     return _automatic(problem, max_bytes, deadline, threads)
 
 
-def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int) -> SubsetSumResult:
+def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int | None) -> SubsetSumResult:
     """Cheapest first, as the table at the top of this file says."""
     few = math.inf
     if problem.n > FEW:

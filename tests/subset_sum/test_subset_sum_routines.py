@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from slth._jit import merge, subsets
 from slth._jit._options import routine
 from slth.subset_sum import mitm
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.plan import hopeless, join_windows, make_layout
-from slth.subset_sum.scaling import scale
+from slth.subset_sum.problem import Problem
+from slth.subset_sum.scaling import scale, scale_one
 from slth.subset_sum.solve import solve
+from slth.testing import problems
 
 FAR = merge.FAR
 
@@ -308,3 +312,12 @@ def test_memory_is_saved_when_asked() -> None:
     assert least.bytes <= 100 << 20
     assert mitm.plan_within((50, 25, 25), 1 << 30).seconds < least.seconds
     assert mitm.plan_within((60, 30, 30), 4 << 30).bytes <= 4 << 30
+
+
+@given(problem=problems(max_n=6))
+@settings(max_examples=300)
+def test_scaling_of_one_is_that_of_a_batch(problem: Problem) -> None:
+    one = scale_one(problem)
+    batch = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
+    for field in dataclasses.fields(one):
+        assert np.array_equal(getattr(one, field.name), getattr(batch, field.name)), field.name
