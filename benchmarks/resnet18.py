@@ -65,6 +65,7 @@ def resnet18(seed: int = 0, side: int = 224) -> slth.Network:
 
 def build(folder: Path, side: int) -> None:
     """One build, resuming what is there; saved when it is done."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     network = resnet18(side=side)
     began = time.perf_counter()
 
