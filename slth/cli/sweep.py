@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -191,6 +191,8 @@ def compare(
     ledger: Path,
     *,
     k_min: int = 1,
+    event: Literal["hit", "cover"] | None = None,
+    predictor: Annotated[list[str] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     samples: int = 400,
     misses: Annotated[bool, Parameter(negative="")] = False,
     common: Common = COMMON,
@@ -205,13 +207,17 @@ def compare(
         Ledger of a sweep; "shipped" is the one that comes with slth.
     k_min
         Least subset size to count.
+    event
+        hit or cover only.
+    predictor
+        Predictors to evaluate. Default: annealed, cox, cox-variance, quenched, saddlepoint.
     samples
         Samples drawn by predictors that average over samples.
     misses
         List every cell where a predictor is more than 0.05 away from the measured interval.
     """
     from slth.cli.output import print_table, progress_bar
-    from slth.experiments.accuracy import TOLERANCE, rows_at_loads, scores
+    from slth.experiments.accuracy import PREDICTORS, TOLERANCE, rows_at_loads, scores
     from slth.experiments.accuracy import compare as compare_rows
     from slth.experiments.export import tallies
     from slth.experiments.ledger import Ledger
@@ -219,9 +225,9 @@ def compare(
 
     path = shipped_ledger("predictors") if str(ledger) == "shipped" else ledger
     with Ledger(path, read_only=True) as opened:
-        rows = [row for row in rows_at_loads(tallies(opened)) if row.k >= k_min]
+        rows = [row for row in rows_at_loads(tallies(opened)) if row.k >= k_min and event in (None, row.event)]
     with progress_bar() as progress:
-        found = compare_rows(rows, samples=samples, progress=progress)
+        found = compare_rows(rows, predictors=predictor or PREDICTORS, samples=samples, progress=progress)
     ranking = scores(found)
     missed = [c for c in found if not c.within]
     if common.json:

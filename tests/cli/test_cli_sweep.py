@@ -159,7 +159,9 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert "Predictors against 12 measured probabilities" in out
     assert "annealed" in out
-    code, out, _ = run(capsys, "sweep", "compare", ledger, "--samples", "50", "--k-min", "5", "--json")
+    code, out, _ = run(
+        capsys, "sweep", "compare", ledger, "--predictor", "cox", "--event", "hit", "--k-min", "5", "--json"
+    )
     found = document(out)
-    assert {score["cells"] for score in found["scores"]} == {6}
+    assert [(score["predictor"], score["cells"]) for score in found["scores"]] == [("cox", 6)]
     assert found["misses"] is None
