@@ -28,7 +28,7 @@ POINTS: dict[tuple[str, str], tuple[str, str, str, bool]] = {
     ("pensia", "experiment"): ("Pensia et al., their experiment", INK, "^", False),
 }
 Window = tuple[tuple[float, float], tuple[float, float]]
-MARKED_K = (2, 3, 4, 6, 10, 20)
+MARKED_K = (2, 3, 4, 6, 12)
 TICKET, PAPER_COUNT = "ticket", "ticket-paper-count"
 TICKET_MARKERS = ("D", "o", "v", "P", "X")
 
@@ -56,6 +56,7 @@ def draw_density(table: Table, ax: Axes, *, window: Window | None = None) -> lis
     for curve, variant in _ordered(table):
         if _visible(table.rows(curve, variant), window):
             artists += _draw_line(table, curve, variant, ax)
+    artists += _draw_covered(table, ax, window)
     artists += _draw_sizes(table, ax)
     for curve, variant in table.curves:
         if (curve, variant) in POINTS and _visible(table.rows(curve, variant), window):
@@ -95,6 +96,19 @@ def _draw_line(table: Table, curve: str, variant: str, ax: Axes) -> list[Any]:
     return ax.plot(
         rows.column("gamma"), rows.column("overparameterization"), color=colour, linestyle=dash, label=label
     )
+
+
+def _draw_covered(table: Table, ax: Axes, window: Window | None) -> list[Any]:
+    """A wide pale line under Theorem 3 at the densities that its printed proof covers."""
+    artists: list[Any] = []
+    for variant in [variant for curve, variant in table.curves if curve == "theorem-3"]:
+        rows = table.rows("theorem-3", variant)
+        covered = [i for i, text in enumerate(rows.columns["note"]) if text.startswith("density covered")]
+        if covered and _visible(rows, window):
+            label = None if artists else "densities covered by the printed proof"
+            x, y = rows.column("gamma")[covered], rows.column("overparameterization")[covered]
+            artists += ax.plot(x, y, color=BLUE, alpha=0.18, linewidth=7, zorder=1, label=label)
+    return artists
 
 
 def _draw_sizes(table: Table, ax: Axes) -> list[Any]:
