@@ -142,13 +142,13 @@ class Claim:
 
 
 def claims(study: Sequence[Finished], run: str) -> list[Claim]:
-    """The facts of Frankle and Carbin, as paired differences at about 20, 5 and 2 % of the weights."""
+    """The facts of Frankle and Carbin, as paired differences at about 20, 5, 2 and 1 % of the weights."""
     arms = curves(study, run)
     if WINNING not in arms:
         return []
     winning = arms[WINNING]
     made = []
-    for near in (0.2, 0.05, 0.02):
+    for near in (0.2, 0.05, 0.02, 0.01):
         rounds = [r for r, d in zip(winning.rounds, winning.density, strict=True) if r and d <= 1.1 * near]
         if not rounds:
             continue
@@ -197,7 +197,7 @@ def training_claims(study: Sequence[Finished], run: str) -> list[Claim]:
     if WINNING not in arms:
         return []
     winning = arms[WINNING]
-    rounds = [r for r, d in zip(winning.rounds, winning.density, strict=True) if r and d <= 0.5]
+    rounds = [r for r, d in zip(winning.rounds, winning.density, strict=True) if r and d <= 0.8]
     chosen = [r for r in rounds if winning.density[winning.rounds.index(r)] >= 0.12]
     picked = list(dict.fromkeys([*chosen[:1], *chosen[len(chosen) // 2 : len(chosen) // 2 + 1], *chosen[-1:]]))
     made = []

@@ -17,6 +17,7 @@ from slth.baselines.cells import StudyCell, parsed
 from slth.baselines.study_ledger import StudyLedger
 from slth.errors import InvalidInput
 
+# made by `slth compare run --out digits.sqlite`, on one core that others used as well
 SHIPPED = "digits.sqlite"
 CONFIDENCE = 0.95
 

@@ -40,12 +40,12 @@ from slth.experiments.ledger import Block
 
 Progress = Callable[[str, int, int], None]
 
-DENSE, CONV = "300-100", "conv:16-32:64"
+DENSE, CONV = "300-100", "conv:8-16:32"
 # about as many weights as the source of the constructed ticket with k = 4
 WIDE = "1200-400"
 WIDTHS = (DENSE, "600-200", WIDE)
 DENSITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-UNIFORM_DENSITIES = (0.5, 0.1, 0.02)
+UNIFORM_DENSITIES = (0.5, 0.1)
 SEEDS = tuple(range(5))
 FEW_SEEDS = SEEDS[:3]
 # largest certified l2 error of the ten outputs that the constructed tickets may have
@@ -54,13 +54,15 @@ CONSTRUCTED_K = (3, 4)
 CONSTRUCTED_SHARES = (0.2, 0.4, 0.7)
 
 DENSE_RECIPE = Recipe(iterations=600, rate=2.5e-3)
-CONV_RECIPE = Recipe(iterations=400, rate=3e-3)
+CONV_RECIPE = Recipe(iterations=400, rate=4e-3)
 # too short to reach 100 % on the training part, so that training accuracy can still move
 SHORT_RECIPE = Recipe(iterations=120, every=5)
 DROPOUT_RECIPE = Recipe(iterations=600, rate=2.5e-3, dropout=0.5, warmup=100)
 REWINDING = Pruning(rounds=14, rate=0.25, rewind=30)
-DENSE_PRUNING = Pruning(rounds=14, rate=0.25)
-CONV_PRUNING = Pruning(rounds=8, rate=0.4, conv_rate=0.25)
+DENSE_PRUNING = Pruning(rounds=17, rate=0.25)
+# the first fourteen of these rounds, down to 2 %
+CONTROL_PRUNING = Pruning(rounds=14, rate=0.25)
+CONV_PRUNING = Pruning(rounds=7, rate=0.4, conv_rate=0.3)
 
 
 def digits_cells() -> list[StudyCell]:
@@ -71,15 +73,22 @@ def digits_cells() -> list[StudyCell]:
         for k, share in [*((k, None) for k in CONSTRUCTED_K), *((None, s) for s in CONSTRUCTED_SHARES)]
     ]
     magnitude = (ITERATIVE, ONE_SHOT, RANDOM)
-    cells += [
-        StudyCell(method, seed, DENSE, pruning=DENSE_PRUNING, recipe=DENSE_RECIPE)
-        for seed in SEEDS
-        for method in magnitude
-    ]
+    for seed in SEEDS:
+        for method, pruning in zip(magnitude, (DENSE_PRUNING, DENSE_PRUNING, CONTROL_PRUNING), strict=True):
+            cells.append(StudyCell(method, seed, DENSE, pruning=pruning, recipe=DENSE_RECIPE))
     cells += [
         StudyCell(EDGE_POPUP, seed, network, 0.5, SIGNED_CONSTANT, recipe=POPUP_RECIPE)
         for network in WIDTHS
         for seed in SEEDS
+    ]
+    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=CONTROL_PRUNING, recipe=SHORT_RECIPE) for s in SEEDS]
+    cells += [StudyCell(GAP, 0, source="weight", n=n, trials=200, steps=400) for n in range(4, 29, 4)]
+    cells += [StudyCell(GAP, 0, source="neuron", n=n, trials=60, steps=400) for n in (4, 6, 8, 10)]
+    cells += [StudyCell(SUPERMASKS, seed, DENSE, recipe=DENSE_RECIPE, densities=DENSITIES) for seed in SEEDS]
+    cells += [
+        StudyCell(method, seed, CONV, pruning=CONV_PRUNING, recipe=CONV_RECIPE)
+        for seed in SEEDS
+        for method in magnitude
     ]
     for seed in FEW_SEEDS:
         cells.append(StudyCell(ITERATIVE, seed, WIDE, pruning=Pruning(rounds=0), recipe=DENSE_RECIPE))
@@ -87,17 +96,8 @@ def digits_cells() -> list[StudyCell]:
             for source in KINDS if density in UNIFORM_DENSITIES else (SIGNED_CONSTANT,):
                 cells.append(StudyCell(EDGE_POPUP, seed, WIDE, density, source, recipe=POPUP_RECIPE))
                 cells.append(StudyCell(PROBABILITY, seed, WIDE, density, source, recipe=PROBABILITY_RECIPE))
-    cells += [StudyCell(GAP, 0, source="weight", n=n, trials=200, steps=400) for n in range(4, 29, 4)]
-    cells += [StudyCell(GAP, 0, source="neuron", n=n, trials=60, steps=400) for n in (4, 6, 8, 10)]
-    cells += [
-        StudyCell(method, seed, CONV, pruning=CONV_PRUNING, recipe=CONV_RECIPE)
-        for seed in SEEDS
-        for method in magnitude
-    ]
-    cells += [StudyCell(SUPERMASKS, seed, DENSE, recipe=DENSE_RECIPE, densities=DENSITIES) for seed in SEEDS]
-    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=DENSE_PRUNING, recipe=SHORT_RECIPE) for s in SEEDS]
-    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=DENSE_PRUNING, recipe=DROPOUT_RECIPE) for s in FEW_SEEDS]
     cells += [StudyCell(ITERATIVE, s, DENSE, pruning=REWINDING, recipe=DENSE_RECIPE) for s in FEW_SEEDS]
+    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=CONTROL_PRUNING, recipe=DROPOUT_RECIPE) for s in FEW_SEEDS]
     return list(dict.fromkeys(cells))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from slth.baselines.cells import StudyCell
 from slth.errors import InvalidInput, LedgerDamaged
@@ -68,11 +69,12 @@ class StudyLedger(Ledger):
         """
         for cell in other.study_cells().values():
             self.file(cell)
-        times = other.milliseconds()
-        run = self.add_run({"merged": other.path.name})
-        return sum(
-            self.add_block(block, run=run, milliseconds=times.get(block.cell, 0)) for block in other.blocks()
-        )
+        made = {cell: (json.loads(run), spent) for cell, _, run, spent in other.provenance()}
+        new = 0
+        for block in other.blocks():
+            where, spent = made.get(block.cell, ({}, 0))
+            new += self.add_block(block, run=self.add_run(where), milliseconds=spent)
+        return new
 
 
 def _seal(digest: str, content: str) -> str:

@@ -98,15 +98,14 @@ def draw_curves(
     return artists
 
 
-def draw_side_by_side(rows: Sequence[Row], ax: Axes, *, networks: Sequence[str] | None = None) -> list[Any]:
+def draw_side_by_side(rows: Sequence[Row], ax: Axes) -> list[Any]:
     """Draw test error against density, a marker for each row and a bar for its 95 % interval.
 
     Parameters
     ----------
     rows : sequence of Row
+        Of one network for each method.
     ax : Axes
-    networks : sequence of str, optional
-        Leave out trained and masked networks of other names.
 
     Returns
     -------
@@ -115,11 +114,7 @@ def draw_side_by_side(rows: Sequence[Row], ax: Axes, *, networks: Sequence[str] 
     """
     artists: list[Any] = []
     for method, (label, colour, marker, filled) in METHODS.items():
-        mine = [
-            r
-            for r in rows
-            if r.method == method and (networks is None or r.certified is not None or r.network in networks)
-        ]
+        mine = [row for row in rows if row.method == method]
         if not mine:
             continue
         errors = [max(LEAST, 100.0 - r.accuracy.mean) for r in mine]

@@ -53,12 +53,19 @@ def lottery_figure(study: Sequence[Finished], run: str, *, kind: str = "svg") ->
 def compare_figure(study: Sequence[Finished], *, kind: str = "svg") -> bytes:
     """Every method at every density, side by side."""
     rows = side_by_side(study)
-    # trained and masked networks that were measured at several densities
-    by_network = {name: sum(r.network == name for r in rows) for name in {r.network for r in rows}}
-    shown = [name for name, count in by_network.items() if count >= 3 and not name.startswith("conv")]
-    return render(
-        lambda ax: draw_side_by_side(rows, ax, networks=shown), kind=kind, size=(6.6, 5.6), name="compare"
-    )
+    chosen: dict[str, str] = {}
+    for method in {row.method for row in rows}:
+        # the network that a method was measured on at most densities, the largest of equals
+        names = [row.network for row in rows if row.method == method and not row.network.startswith("conv")]
+        chosen[method] = max(names, key=lambda name: (names.count(name), len(name), name), default="")
+    shown = [
+        row
+        for row in rows
+        if row.certified is not None
+        or row.network == chosen[row.method]
+        or (row.ticket == row.source and row.network in chosen.values())
+    ]
+    return render(lambda ax: draw_side_by_side(shown, ax), kind=kind, size=(6.6, 5.6), name="compare")
 
 
 def gap_figure(study: Sequence[Finished], *, kind: str = "svg") -> bytes:
