@@ -23,6 +23,7 @@ SHORT = 0.05  # seconds up to which a search is one call
 SLICE = 1 << 21  # merged entries or join steps in one call of a long search: a few milliseconds
 ROUND = 16  # calls after which a search may end early: not the threads, only this decides where
 MOST_FIXED = 12
+FIRST_TOUCH = 5e-10  # seconds for a byte
 PATIENCE = 1800.0  # estimated seconds on one thread beyond which memory is not saved at the cost of time
 WIDEST_FIXED = 128  # samples beyond which fixing some of them saves little
 CANDIDATES = 2000  # pairs of half sums compared exactly before giving up on the int64 grid
@@ -55,9 +56,9 @@ def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bo
             least = make_layout(n, k_min, k_max, True, min(fixed, n - 2))
             if least.seconds > PATIENCE:
                 break
-            if least.bytes <= max_bytes and (fitting is None or least.seconds < fitting.seconds):
+            if least.bytes <= max_bytes and (fitting is None or _burden(least) < _burden(fitting)):
                 fitting = least
-            elif fitting is not None:
+            elif fitting is not None and fixed >= 2:
                 break
         layout = fitting
     if layout is None or layout.bytes > max_bytes:
@@ -67,6 +68,11 @@ def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bo
             f"`max_bytes`={max_bytes}. Raise `max_bytes`, or give eps and use method='cp-sat'."
         )
     return layout
+
+
+def _burden(layout: Layout) -> float:
+    """Seconds of a search and of the first touch of its memory, which can outweigh it on virtual machines."""
+    return layout.seconds + FIRST_TOUCH * layout.bytes
 
 
 def meet_cost(n: int, k_min: int, k_max: int) -> float:
