@@ -321,3 +321,17 @@ def test_scaling_of_one_is_that_of_a_batch(problem: Problem) -> None:
     batch = scale(problem.samples[None, :], np.array([problem.target]), problem.k_max, problem.eps)
     for field in dataclasses.fields(one):
         assert np.array_equal(getattr(one, field.name), getattr(batch, field.name)), field.name
+
+
+def test_work_grows_as_the_algorithm_says() -> None:
+    """Counters that no machine changes: 2^(n/2) for balanced sizes; fixed items trade memory for steps."""
+    balanced = [make_layout(n, n // 2, n // 2) for n in (20, 30, 40, 50)]
+    for smaller, larger in itertools.pairwise(balanced):
+        assert 28 < larger.joined / smaller.joined < 34
+        assert 26 < larger.merged / smaller.merged < 34
+        assert larger.merged < 1.7 * larger.joined + 10_000
+    assert [layout.joined for layout in balanced] == [2048, 65_536, 2_097_152, 67_108_864]
+    for fixed in (2, 4, 6):
+        layout = make_layout(50, 25, 25, True, fixed)
+        assert layout.joined < 1.01 * 2 ** (fixed / 2) * balanced[-1].joined
+        assert layout.bytes < 1.2 * 2 ** (-fixed / 2) * balanced[-1].bytes
