@@ -57,8 +57,6 @@ DENSE_RECIPE = Recipe(iterations=600, rate=2.5e-3)
 CONV_RECIPE = Recipe(iterations=400, rate=4e-3)
 # too short to reach 100 % on the training part, so that training accuracy can still move
 SHORT_RECIPE = Recipe(iterations=120, every=5)
-DROPOUT_RECIPE = Recipe(iterations=600, rate=2.5e-3, dropout=0.5, warmup=100)
-REWINDING = Pruning(rounds=14, rate=0.25, rewind=30)
 DENSE_PRUNING = Pruning(rounds=17, rate=0.25)
 # the first fourteen of these rounds, down to 2 %
 CONTROL_PRUNING = Pruning(rounds=14, rate=0.25)
@@ -96,8 +94,6 @@ def digits_cells() -> list[StudyCell]:
             for source in KINDS if density in UNIFORM_DENSITIES else (SIGNED_CONSTANT,):
                 cells.append(StudyCell(EDGE_POPUP, seed, WIDE, density, source, recipe=POPUP_RECIPE))
                 cells.append(StudyCell(PROBABILITY, seed, WIDE, density, source, recipe=PROBABILITY_RECIPE))
-    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=REWINDING, recipe=DENSE_RECIPE) for s in FEW_SEEDS]
-    cells += [StudyCell(ITERATIVE, s, DENSE, pruning=CONTROL_PRUNING, recipe=DROPOUT_RECIPE) for s in FEW_SEEDS]
     return list(dict.fromkeys(cells))
 
 
