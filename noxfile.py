@@ -14,6 +14,8 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "tests", "slow", "extras", "boundscheck", "nojit", "notebooks"]
 nox.options.stop_on_first_error = True
 
+PARALLEL = ["-n", "auto"]
+
 # What reaches compiled code; the other tests say nothing new in these regimes.
 COMPILED = ["tests/subset_sum", "tests/networks", "tests/tickets/test_tiny.py"]
 
@@ -45,20 +47,20 @@ EXTRAS = [
 @nox.session
 def tests(session: nox.Session) -> None:
     """The suite that the README's command runs: compiled, without what is marked slow."""
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """What is marked slow."""
-    session.run("python", "-m", "pytest", "-m", "slow", "tests", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "slow", "tests", *PARALLEL, *session.posargs)
 
 
 @nox.session
 def extras(session: nox.Session) -> None:
     """What needs an optional package; nothing may be skipped for want of one."""
     session.run("python", "-c", "import dask, flint, onnx, onnxruntime, safetensors, sklearn, sympy, torch")
-    session.run("python", "-m", "pytest", *EXTRAS, *session.posargs)
+    session.run("python", "-m", "pytest", *EXTRAS, *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -66,7 +68,15 @@ def boundscheck(session: nox.Session) -> None:
     """Compiled with bounds checks: an index out of range raises instead of corrupting memory."""
     env = {"NUMBA_BOUNDSCHECK": "1"}
     session.run(
-        "python", "-m", "pytest", "-m", "not slow and not compiled", *COMPILED, *session.posargs, env=env
+        "python",
+        "-m",
+        "pytest",
+        "-m",
+        "not slow and not compiled",
+        *COMPILED,
+        *PARALLEL,
+        *session.posargs,
+        env=env,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,10 @@ _SOURCES = sorted((Path(__file__).parents[1] / "slth" / "_jit").glob("*.py"))
 _KEY = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES))
 _KEY.update(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
 os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"slth-numba-{_KEY.hexdigest()[:16]}")
+
+# A shell's background jobs ignore Ctrl-C, and so would every command that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from hypothesis import HealthCheck, settings  # noqa: E402  (numba may come in with it)
 

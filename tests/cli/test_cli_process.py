@@ -38,7 +38,10 @@ def interrupt(arguments: list[object], ready: float, folder: Path) -> tuple[int,
         time.sleep(0.05)
     start = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    try:
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     return process.returncode, time.monotonic() - start, err
 
 
