@@ -96,7 +96,7 @@ class Group:
             self._try_pools(scaled, gaps)
         left = np.flatnonzero((gaps < 0) & np.isnan(self.answers.errors))
         layout = self._full_layout(shared) if left.size and few == math.inf else None
-        if layout is not None and layout.seconds <= SHORT:
+        if layout is not None and layout.seconds <= SHORT and not layout.fixed:
             if shared:
                 self._search_shared(layout, scaled, gaps)
             else:

@@ -103,7 +103,7 @@ def meet(
     sizes = max(0, problem.k_min - len(taken)), min(free, problem.k_max - len(taken))
     layout = plan_within((free, *sizes), max_bytes)
     scaled = scale_one(problem)
-    if layout.seconds <= SHORT and free == problem.n:
+    if layout.seconds <= SHORT and not layout.fixed and free == problem.n:
         answer = _one_call(layout, scaled, problem.eps is None)
         if answer is not None:
             return answer

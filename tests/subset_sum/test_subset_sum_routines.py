@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from slth._jit import merge, subsets
 from slth._jit._options import routine
-from slth.subset_sum import mitm
+from slth.subset_sum import group, mitm
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.plan import hopeless, join_windows, make_layout
 from slth.subset_sum.problem import Problem
@@ -335,3 +335,15 @@ def test_work_grows_as_the_algorithm_says() -> None:
         layout = make_layout(50, 25, 25, True, fixed)
         assert layout.joined < 1.01 * 2 ** (fixed / 2) * balanced[-1].joined
         assert layout.bytes < 1.2 * 2 ** (-fixed / 2) * balanced[-1].bytes
+
+
+def test_items_are_never_fixed_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layout with fixed items may look short; its patterns still have to be searched one by one."""
+    samples = np.random.default_rng(6).uniform(-1, 1, (3, 14))
+    best = [solve(row, 0.3, k=5, method="meet-in-the-middle").error for row in samples]
+    layout = make_layout(14, 5, 5, True, 3)
+    assert layout.seconds < mitm.SHORT
+    for module in (mitm, group):
+        monkeypatch.setattr(module, "plan_within", lambda *_, **__: layout)
+    assert solve_batch(samples, np.full(3, 0.3), k=5).errors.tolist() == best
+    assert [solve(row, 0.3, k=5, method="meet-in-the-middle").error for row in samples] == best
