@@ -46,8 +46,9 @@ class SubsetSumResult:
     method : str
         The method that answered.
     work : int
-        Work done: merged list entries + steps of joins (meet-in-the-middle), subsets looked at (exhaustive),
-        branches (cp-sat).
+        Work done: merged list entries + steps of joins (meet-in-the-middle, pools, k-list), entries walked
+        (few-of-many), subsets looked at (exhaustive), numbers handled (differencing), branches (cp-sat), pairs
+        tried (batches). The same on every machine and for any number of threads.
     limits : tuple of str
         Why the status is LIMIT, in words.
     """
