@@ -69,7 +69,7 @@ class _Few:
             self.target = int(self.items.sum()) - self.target
             self.sizes = (problem.n - problem.k_max, problem.n - problem.k_min)
         self.best = FAR
-        self.found: list[tuple[int, list[int]]] = []
+        self.found: dict[tuple[int, ...], int] = {}  # gaps of subsets; a subset is met in several ways
         self.work = 0
         self.full = False
 
@@ -90,9 +90,9 @@ class _Few:
 
     def _answer(self) -> tuple[IntArray | None, int]:
         """The closest subset known, compared exactly if several are alike on the grid; how many were."""
-        near = [subset for gap, subset in self.found if gap <= self.best + self.slack]
+        near = [subset for subset, gap in self.found.items() if gap <= self.best + self.slack]
         subsets = []
-        for subset in sorted({tuple(sorted(subset)) for subset in near}):
+        for subset in sorted(near):
             chosen = np.array(subset, np.int64)
             subsets.append(np.setdiff1d(np.arange(self.n), chosen) if self.left_out else chosen)
         if not subsets:
@@ -102,7 +102,7 @@ class _Few:
 
     def _keep(self, gap: int, subset: list[int]) -> None:
         self.best = min(self.best, gap)
-        self.found.append((gap, subset))
+        self.found[tuple(sorted(subset))] = gap
 
     def _one_or_none(self, k: int) -> None:
         if k == 0:
@@ -149,7 +149,10 @@ class _Few:
                     if gap <= self.best + self.slack:
                         pair = {int(one[i]), int(two[i]), int(one[j]), int(two[j])}
                         self._keep(gap, [*pair, *fixed[row].tolist()])
-            self.found = [entry for entry in self.found if entry[0] <= self.best + self.slack][-HITS - 1 :]
+            self.found = {s: gap for s, gap in self.found.items() if gap <= self.best + self.slack}
+            if len(self.found) > HITS:
+                self.full = True
+                self.found = dict(sorted(self.found.items(), key=lambda entry: entry[1])[:HITS])
             self.work += sum((end - row) * (stop - start) for row, end, start, stop in batch)
             if self.best <= self.enough:
                 return True

@@ -113,6 +113,14 @@ class Group:
         worth = worth and 2 * (seconds + CALL) < meet_cost(self.n, self.k_min, self.k_max)
         return seconds if worth else math.inf
 
+    def _fits(self) -> bool:
+        """Whether meet-in-the-middle may be tried after a refusal; it has a path through long integers."""
+        try:
+            plan_within((self.n, self.k_min, self.k_max), self.max_bytes)
+        except CapacityExceeded:
+            return False
+        return True
+
     def _try_lists(self) -> None:
         """Merge four lists, one instance at a time, where eps is too small for pools."""
         eps = self.eps or 1.0
@@ -245,9 +253,8 @@ class Group:
     def _search_alone(self, b: int, few: bool) -> None:
         """Rounded grids, long searches and a few of many samples: one at a time, in slices."""
         problem = self._problem(b)
-        if few:
-            answer = pick_few(problem, math.inf, self.workers)
-        else:
+        answer = pick_few(problem, math.inf, self.workers) if few else None
+        if answer is None or (answer.limits and self._fits()):
             answer = meet(problem, self.max_bytes, math.inf, self.workers)
         self.work += answer.work
         self.limits += tuple(reason for reason in answer.limits if reason not in self.limits)

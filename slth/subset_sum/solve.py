@@ -205,7 +205,9 @@ def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int |
         if chosen is not None:
             return judge(problem, Answer(chosen, False, work), "pools")
     if few < math.inf:
-        return judge(problem, pick_few(problem, deadline, threads), "few-of-many")
+        answer = pick_few(problem, deadline, threads)
+        if not answer.limits or time.monotonic() > deadline:
+            return judge(problem, answer, "few-of-many")
     try:
         return judge(problem, meet(problem, max_bytes, deadline, threads), "meet-in-the-middle")
     except CapacityExceeded as error:

@@ -247,3 +247,20 @@ def test_other_solvers_propose_and_never_prove(solver: str) -> None:
 def test_other_solvers_that_fail_are_said_to() -> None:
     with pytest.raises(SolverFailed, match="highs ended with an error"):
         cross_check(make_problem([1e300, 2e300], 1e300, 1, 1e290), "highs", 10.0)
+
+
+def test_a_subset_met_often_does_not_push_out_others() -> None:
+    """Magnitudes that one grid cannot hold: hundreds of subsets look alike, each met in a hundred ways."""
+    samples = np.array([
+        2.1739820845829482e-13, -3.353577262200098e214, -7.727501963802705e-128,
+        -5.144135701866379e-184, 6.668148722738998e274, -4.2945905760178585e54, -5.9817233625756335e62,
+        -5.969056537893435e-32, 3.573929084208014e-44,
+    ])  # fmt: skip
+    target = -6.7170170736791385e273
+    best = solve(samples, target, k=(2, 9), method="exhaustive")
+    problem = make_problem(samples, target, (2, 9), None)
+    result = solve_module.judge(problem, few.pick_few(problem, math.inf, 1), "few-of-many")
+    chosen = [sum((Fraction(x) for x in samples[r.indices].tolist()), Fraction(0)) for r in (best, result)]
+    distances = [abs(total - Fraction(target)) for total in chosen]
+    assert result.status is Status.CLOSEST_PROVED
+    assert distances[0] == distances[1]
