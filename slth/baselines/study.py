@@ -41,7 +41,7 @@ from slth.experiments.ledger import Block
 Progress = Callable[[str, int, int], None]
 
 DENSE, CONV = "300-100", "conv:8-16:32"
-# about as many weights as the source of the constructed ticket with k = 4
+# as many weights, within 1 %, as the source of the constructed tickets with k/n = 0.2
 WIDE = "1200-400"
 WIDTHS = (DENSE, "600-200", WIDE)
 DENSITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
