@@ -23,11 +23,12 @@ def density(
         list[str] | None, Parameter(name="--c-amp", consume_multiple=True, negative_iterable="")
     ] = None,
     ticket: Annotated[list[Path] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
+    ledger: Path | None = None,
     table: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
     common: Common = COMMON,
 ) -> int:
-    """Draw density against overparameterisation: theorems, lower bounds, prediction, measured tickets.
+    """Draw density against overparameterisation: theorems, lower bounds, prediction, measurements, tickets.
 
     Example: slth figure density --out density.svg --ticket ticket --table density.csv
 
@@ -43,12 +44,20 @@ def density(
         Constants of Theorem 3, numbers or one, literal, fitted. Default: these three.
     ticket
         Folders of tickets to set on the figure.
+    ledger
+        Ledger of covering radii, drawn where they decide. Default: the one that comes with slth.
     table
         Write what is drawn, .csv or .json.
     force
         Replace existing files.
     """
-    from slth.reports.density import density_figure, refuse_table_kind, table_text, with_tickets
+    from slth.reports.density import (
+        density_figure,
+        refuse_table_kind,
+        table_text,
+        with_measured,
+        with_tickets,
+    )
     from slth.reports.figures import picture_kind
     from slth.reports.outputs import refuse_existing, write_file
     from slth.theory.frontier import density_table
@@ -60,7 +69,8 @@ def density(
         refuse_table_kind(table.suffix)
         refuse_existing(table, overwrite=force)
     tickets = {f"measured: {path.name}": Ticket.load(path) for path in ticket or []}
-    rows = with_tickets(density_table(m_t, eps, c_amp=_constants(c_amp)), tickets)
+    curves = density_table(m_t, eps, c_amp=_constants(c_amp))
+    rows = with_tickets(with_measured(curves, ledger), tickets)
     picture = density_figure(rows, kind=kind)
     text = None if table is None else table_text(rows, kind=table.suffix)
     write_file(out, picture, overwrite=force)

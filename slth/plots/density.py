@@ -30,6 +30,12 @@ POINTS: dict[tuple[str, str], tuple[str, str, str, bool]] = {
 Window = tuple[tuple[float, float], tuple[float, float]]
 MARKED_K = (2, 3, 4, 6, 12)
 TICKET, PAPER_COUNT = "ticket", "ticket-paper-count"
+MEASURED = "measured"
+# selection -> label, colour, marker
+MEASUREMENTS: dict[str, tuple[str, str, str]] = {
+    "subset": ("measured, k of n: [\u22121, 1] covered with P = 1/2", GREEN, "o"),
+    "one-per-block": ("measured, one of each n/k: the same", PURPLE, "s"),
+}
 TICKET_MARKERS = ("D", "o", "v", "P", "X")
 
 
@@ -40,7 +46,8 @@ def draw_density(table: Table, ax: Axes, *, window: Window | None = None) -> lis
     ----------
     table : Table
         As `slth.theory.frontier.density_table` makes it. Rows of a curve "ticket" are measured tickets at
-        kept / total; a row "ticket-paper-count" of the same variant is joined to it by a thin line.
+        kept / total; a row "ticket-paper-count" of the same variant is joined to it by a thin line. Rows of a
+        curve "measured" come in pairs, the ends of an interval.
     ax : Axes
     window : ((x low, x high), (y low, y high)), optional
         Part to show. Default: all of it.
@@ -48,7 +55,7 @@ def draw_density(table: Table, ax: Axes, *, window: Window | None = None) -> lis
     Returns
     -------
     list of artists
-        Lines, then marks of subset sizes, points and tickets.
+        Lines, then marks of subset sizes, points, measurements and tickets.
     """
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -61,6 +68,7 @@ def draw_density(table: Table, ax: Axes, *, window: Window | None = None) -> lis
     for curve, variant in table.curves:
         if (curve, variant) in POINTS and _visible(table.rows(curve, variant), window):
             artists += _draw_point(table, curve, variant, ax)
+    artists += _draw_measured(table, ax, window)
     artists += _draw_tickets(table, ax)
     ax.set_xlabel("density \u03b3 of the ticket (kept / total)")
     ax.set_ylabel("overparameterisation m / m$_t$")
@@ -150,6 +158,34 @@ def _draw_point(table: Table, curve: str, variant: str, ax: Axes) -> list[Any]:
         markerfacecolor=colour if filled else "white",
         label=label,
     )
+
+
+def _draw_measured(table: Table, ax: Axes, window: Window | None) -> list[Any]:
+    """Each pair of rows as a bar from the one to the other, with a hollow mark in the middle."""
+    artists: list[Any] = []
+    for variant in [variant for curve, variant in table.curves if curve == MEASURED]:
+        rows = table.rows(MEASURED, variant)
+        if not _visible(rows, window):
+            continue
+        label, colour, marker = MEASUREMENTS[variant]
+        x, y = rows.column("gamma"), rows.column("overparameterization")
+        for i in range(0, len(rows), 2):
+            artists += ax.plot(
+                x[i : i + 2], y[i : i + 2], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=4
+            )
+        artists += ax.plot(
+            (x[::2] * x[1::2]) ** 0.5,
+            (y[::2] * y[1::2]) ** 0.5,
+            linestyle="none",
+            marker=marker,
+            markersize=4.2,
+            markeredgecolor=colour,
+            markerfacecolor="white",
+            markeredgewidth=1.0,
+            zorder=4.5,
+            label=label,
+        )
+    return artists
 
 
 def _draw_tickets(table: Table, ax: Axes) -> list[Any]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from slth.errors import InvalidInput
-from slth.experiments.export import read_table
+from slth.experiments.densities import coverings
+from slth.experiments.export import read_table, tallies
 from slth.experiments.law_of_n import Family, Point, Slope, slopes, threshold_points
+from slth.experiments.ledger import Ledger
 from slth.experiments.shipped import shipped_ledger
 from slth.plots.thresholds import draw_law_of_n
 from slth.reports.figures import render
@@ -25,7 +27,7 @@ def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> 
     Parameters
     ----------
     ledger : Path, optional
-        Default: the shipped one.
+        Default: the shipped ones, of thresholds and of covering radii with one sample per block.
     confidence : float
         Of each bracket.
 
@@ -38,9 +40,19 @@ def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> 
     points = threshold_points(
         read_table(path, eps=DECADES, confidence=confidence), FAMILIES, confidence=confidence
     )
+    points += _one_per_block(ledger or shipped_ledger("density"), confidence)
     if not points:
         raise InvalidInput(f"`ledger` must hold several n on both sides of a threshold; {path} has none.")
     return points
+
+
+def _one_per_block(path: Path, confidence: float) -> tuple[Point, ...]:
+    """Thresholds of covering [-1, 1] with one sample from each block."""
+    with Ledger(path, read_only=True) as opened:
+        found = tallies(opened)
+    measured = [c for eps in DECADES for c in coverings(found, eps, confidence=confidence)]
+    points = [c.point() for c in measured if c.selection == "one-per-block"]
+    return tuple(sorted(points, key=lambda p: (p.family, -p.eps)))
 
 
 def measured_slopes(points: Sequence[Point]) -> tuple[Slope, ...]:
@@ -56,7 +68,9 @@ def law_of_n_figure(points: Sequence[Point], *, kind: str) -> bytes:
     points : sequence of Point
     kind : {"svg", "png"}
     """
-    panels = sorted({(p.event, p.family) for p in points}, key=lambda key: (key[0] != "hit", key[1][::-1]))
+    panels = sorted(
+        {(p.event, p.family) for p in points}, key=lambda key: (key[0] != "hit", len(key[1]), key[1][::-1])
+    )
     across = min(_PANELS_ACROSS, len(panels))
     down = -(-len(panels) // across)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from slth.plots.density import LINES, POINTS, draw_density
+from slth.plots.density import LINES, MEASUREMENTS, POINTS, draw_density
 from slth.theory.frontier import density_table
 from slth.theory.table import COLUMNS, Table
 
@@ -75,6 +75,25 @@ def test_a_window_hides_what_lies_outside() -> None:
     assert "Malach et al. 2020" not in legend(ax)
     assert "mine" in legend(ax)
     assert ax.get_xlim() == (1e-3, 1.0)
+
+
+def test_measurements_are_bars_between_the_ends_of_their_intervals() -> None:
+    measured = [
+        ("measured", "subset", 0.1, 100.0, 3.0),
+        ("measured", "subset", 0.05, 200.0, 3.0),
+        ("measured", "one-per-block", 0.5, 80.0, 10.0),
+        ("measured", "one-per-block", 0.5, 120.0, 15.0),
+    ]
+    ax = Figure().add_subplot()
+    artists = draw_density(table([*ROWS, *measured]), ax)
+    bars = [line.get_xydata().tolist() for line in ax.get_lines() if line.get_linewidth() == 1.8]
+    assert bars == [[[0.1, 100.0], [0.05, 200.0]], [[0.5, 80.0], [0.5, 120.0]]]
+    names = [label for label, *_ in MEASUREMENTS.values()]
+    assert set(names) <= set(legend(ax))
+    assert all("P = 1/2" in label or "the same" in label for label in names)
+    assert len(artists) == len(draw_density(table(ROWS), Figure().add_subplot())) + 4
+    draw_density(table([*ROWS, *measured]), ax := Figure().add_subplot(), window=((1e-3, 1.0), (1e4, 1e5)))
+    assert not set(names) & set(legend(ax))
 
 
 def test_every_curve_of_the_theory_has_a_look() -> None:

@@ -1,4 +1,4 @@
-"""The figure of the law of n: what is drawn, repeated bytes, the command."""
+"""The figure of the law of n: what is drawn, repeated bytes, the command; measured densities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from slth.errors import InvalidInput
 from slth.experiments.spec import parse_spec
 from slth.experiments.sweep import run_sweep
 from slth.plots.thresholds import draw_law_of_n
+from slth.reports.density import density_figure, with_measured
 from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes
+from slth.theory.frontier import density_table
 
 TEXT = """
 trials = 1000
@@ -95,3 +97,22 @@ def test_a_ledger_without_thresholds(tmp_path: Path) -> None:
     run_sweep(parse_spec('trials=10\n[[grid]]\nevent="closest"\nn=[6]\nk=[3]'), path)
     with pytest.raises(InvalidInput, match="`ledger` must hold several n on both sides of a threshold"):
         measured_points(path)
+
+
+def test_the_density_figure_shows_what_the_ledger_decides(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    text = 'trials=200\n[[grid]]\nevent="radius"\nlaw=["product"]\nn=[4,6,9,13,20,30]\nk=[3]\nrange=[1.0]'
+    run_sweep(parse_spec(text), path)
+    curves = density_table(10.0, 0.3, gammas=(0.5, 0.1))
+    found = with_measured(curves, path)
+    rows = found.rows("measured", "subset")
+    assert len(rows) == 2
+    assert len(found) == len(curves) + 2
+    low, high = rows.column("n")
+    assert 4 < low <= high <= 30
+    assert rows.column("gamma").tolist() == [3 / low, 3 / high]
+    assert rows.column("overparameterization").tolist() == [4 * low, 4 * high]
+    # a ledger decides at large tolerances only
+    assert len(with_measured(density_table(1e5, 1e-5, gammas=(0.5,)), path).rows("theorem-3")) > 0
+    assert ("measured", "subset") not in with_measured(density_table(1e5, 1e-5, gammas=(0.5,)), path).curves
+    assert density_figure(found, kind="svg") == density_figure(found, kind="svg")
