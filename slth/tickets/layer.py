@@ -128,14 +128,16 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     counts = np.zeros((2, *shape), dtype=np.int64)
     on_dead = 0
     for start, stop in input_blocks(layer.inputs, layer.copies, layer.outputs):
-        edges = layer.edges(start, stop)
+        # (J, N, d'), as the source's blocks lie: outputs contiguous
+        edges = np.ascontiguousarray(layer.edges(start, stop).transpose(1, 2, 0))
         products = first[start:stop, :, None] * source.outgoing_block(index, start, stop)
         for half, serves in enumerate((first[start:stop] > 0, first[start:stop] < 0)):
-            chosen = edges & serves[None]
-            signed = products if half == 0 else -products
-            sums[half, :, start:stop] = np.einsum("ijc,jci->ij", chosen, signed)
-            counts[half, :, start:stop] = chosen.sum(axis=2)
-        on_dead += int((edges & (first[start:stop] == 0)[None]).sum())
+            chosen = edges & serves[:, :, None]
+            counts[half, :, start:stop] = chosen.sum(axis=1, dtype=np.int64).T
+            if counts[half, :, start:stop].any():
+                total = np.where(chosen, products, 0).sum(axis=1).T
+                sums[half, :, start:stop] = total if half == 0 else -total
+        on_dead += int((edges & (first[start:stop] == 0)[:, :, None]).sum())
     if int(np.abs(sums).max(initial=0)) > 2**53:
         raise CapacityExceeded(
             f"layer {layer.name!r}: a kept sum reaches 128 or more, beyond exact float64 sums of products. "
