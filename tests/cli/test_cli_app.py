@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -99,19 +98,14 @@ def test_traceback_only_on_request(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_help_is_light_and_quick() -> None:
+def test_help_is_light() -> None:
     code = (
         "import sys\nfrom slth.cli.app import run\nassert run(['--help']) == 0\n"
         "heavy = {'numba', 'scipy', 'ortools', 'matplotlib', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    fastest = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        fastest = min(fastest, time.perf_counter() - start)
-        assert done.returncode == 0, done.stderr
-    assert fastest < 1.0  # the promise is 0.5 s on a machine that does nothing else
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
