@@ -7,6 +7,7 @@ name holds a digest of all compiled sources; and of the regime, which the cache 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"slth-numba-{
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402  (numba may come in with it)
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "tickets")]
@@ -30,3 +32,14 @@ settings.register_profile(
     "slth", deadline=None, print_blob=True, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("slth")
+
+# Modules whose examples need an optional package.
+_EXAMPLES = {"rigor.py": "flint"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the examples of a module whose optional package is not installed, as its tests are."""
+    for item in items:
+        package = _EXAMPLES.get(item.path.name)
+        if package and importlib.util.find_spec(package) is None:
+            item.add_marker(pytest.mark.skip(reason=f"the example needs {package}"))
