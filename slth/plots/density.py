@@ -112,7 +112,9 @@ def _draw_covered(table: Table, ax: Axes, window: Window | None) -> list[Any]:
     for variant in [variant for curve, variant in table.curves if curve == "theorem-3"]:
         rows = table.rows("theorem-3", variant)
         covered = [i for i, text in enumerate(rows.columns["note"]) if text.startswith("density covered")]
-        if covered and _visible(rows, window):
+        if window is not None:
+            covered = [i for i in covered if window[0][0] <= rows.column("gamma")[i] <= window[0][1]]
+        if covered:
             label = None if artists else "densities covered by the printed proof"
             x, y = rows.column("gamma")[covered], rows.column("overparameterization")[covered]
             artists += ax.plot(x, y, color=BLUE, alpha=0.18, linewidth=7, zorder=1, label=label)
