@@ -92,11 +92,10 @@ class Enclosure:
             np.maximum(self.low, 0.0), np.maximum(self.high, 0.0), np.maximum(self.center, 0.0), self.radius
         ).with_box_ball()
 
-    def with_one(self) -> Enclosure:
-        """All [h; 1]: the constant input that carries a bias."""
-        return Enclosure(
-            np.append(self.low, 1.0), np.append(self.high, 1.0), np.append(self.center, 1.0), self.radius
-        )
+    def with_constant(self, value: float = 1.0) -> Enclosure:
+        """All [h; value]: with the constant input that carries a bias."""
+        low, high, center = (np.append(part, value) for part in (self.low, self.high, self.center))
+        return Enclosure(low, high, center, self.radius)
 
     def with_box_ball(self) -> Enclosure:
         """The same set, its ball replaced by the one around the box where that is smaller."""

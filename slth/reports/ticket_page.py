@@ -198,7 +198,7 @@ def layer_table(summary: dict[str, Any]) -> str:
             layer["copies"],
             f"{layer['live_min']}\u2013{layer['live_max']}",
             layer["k"],
-            f"2{raised(layer['scale_exponent'])}",
+            _scale(layer),
             layer["tolerance"],
             upper(layer["largest_error"]),
             layer["rms_error"],
@@ -210,9 +210,15 @@ def layer_table(summary: dict[str, Any]) -> str:
     return table(columns, rows)
 
 
+def _scale(layer: dict[str, Any]) -> str:
+    """Powers of two behind the weights of a layer, and behind its biases where they are others."""
+    weight, bias = (f"2{raised(layer[name])}" for name in ("scale_exponent", "bias_exponent"))
+    return weight if weight == bias else f"{weight}, biases {bias}"
+
+
 def error_histograms(ticket: Ticket) -> list[ErrorHistogram]:
     """Share of each layer's weights by |error| / tolerance, both halves together."""
-    weights = scaled_slots(ticket.target, ticket.construction.exponents)
+    weights = scaled_slots(ticket.target, ticket.construction.scales)
     found = []
     for index, (layer, weight) in enumerate(zip(ticket.layers, weights, strict=True)):
         own = ticket.assembled(index)

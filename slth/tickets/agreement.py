@@ -52,7 +52,7 @@ class Agreement:
         return float(self.margins.min(initial=np.inf))
 
 
-def agreement(pairs: Pairs, inputs: npt.ArrayLike, bound: float, output_scale_exponent: int = 0) -> Agreement:
+def agreement(pairs: Pairs, inputs: npt.ArrayLike, bound: float) -> Agreement:
     """Compare the target's margins with a bound of the output error.
 
     Parameters
@@ -62,9 +62,7 @@ def agreement(pairs: Pairs, inputs: npt.ArrayLike, bound: float, output_scale_ex
     inputs : (N, d) array
         Inputs inside the domain for which `bound` holds.
     bound : float
-        Bound of ||g(x) - f(x)||_2 in original units, >= 0.
-    output_scale_exponent : int
-        Outputs are multiplied by 2 to this power.
+        Bound of ||g(x) - f(x)||_2, >= 0.
 
     Returns
     -------
@@ -99,17 +97,12 @@ def agreement(pairs: Pairs, inputs: npt.ArrayLike, bound: float, output_scale_ex
         raise InvalidInput(f"`inputs` must have {graph.inputs} columns; got shape {data.shape}.")
     threshold = up_scalar(_ROOT_TWO * as_real(bound, "bound", low=0.0))
     starts = range(0, max(len(data), 1), _ROWS)
-    scaled = np.concatenate([_margins(graph, data[row : row + _ROWS]) for row in starts])
-    # Exact in the normal range; outside it, rounded towards what is proved.
-    with np.errstate(over="ignore", under="ignore"):
-        margins = np.ldexp(scaled, output_scale_exponent)
-        margins = np.where(np.abs(margins) < sys.float_info.min, np.nextafter(margins, -np.inf), margins)
-    margins = np.minimum(margins, sys.float_info.max)
+    margins = np.concatenate([_margins(graph, data[row : row + _ROWS]) for row in starts])
     return Agreement(read_only(margins), read_only(margins > threshold), threshold)
 
 
 def _margins(graph: PairGraph, points: FloatArray) -> FloatArray:
-    """Lower bounds (N,) of the largest output minus the second largest, in scaled units."""
+    """Lower bounds (N,) of the largest output minus the second largest."""
     with np.errstate(over="ignore", invalid="ignore"):
         values, errors = _target_outputs(graph, points)
         if values.shape[1] < 2:

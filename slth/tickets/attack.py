@@ -52,7 +52,7 @@ def worst_input(
     x : (d,) array
         In the domain, exactly.
     error : float
-        The error at `x` in scaled units, in plain floats; `exact_error` gives a proof.
+        The error at `x` in plain floats; `exact_error` gives a proof.
 
     Raises
     ------

@@ -32,7 +32,7 @@ import numpy as np
 
 from slth.networks.domain import Domain
 from slth.networks.intervals import domain_enclosure
-from slth.networks.norms import norm_upper, scale_up
+from slth.networks.norms import norm_upper
 from slth.networks.pool_bounds import pool_enclosure, pool_error, pool_lipschitz
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.tickets.budget import budget as budget
@@ -67,7 +67,7 @@ class PosterioriBound:
     active: tuple[int, ...]
 
 
-def a_posteriori(pairs: Pairs, domain: Domain, output_scale_exponent: int = 0) -> PosterioriBound:
+def a_posteriori(pairs: Pairs, domain: Domain) -> PosterioriBound:
     """Bound the output error over the domain from the ticket's exact weights.
 
     Parameters
@@ -76,8 +76,6 @@ def a_posteriori(pairs: Pairs, domain: Domain, output_scale_exponent: int = 0) -
         The layers as a graph, or as a chain, first layer first.
     domain : Domain
         Of the d inputs.
-    output_scale_exponent : int
-        The bound is multiplied by 2 to this power.
 
     Returns
     -------
@@ -123,8 +121,8 @@ def a_posteriori(pairs: Pairs, domain: Domain, output_scale_exponent: int = 0) -
             states[node.name] = state
     end = states[graph.output]
     return PosterioriBound(
-        bound=scale_up(end.norm, output_scale_exponent),
-        contributions=tuple(scale_up(float(share), output_scale_exponent) for share in end.shares),
+        bound=end.norm,
+        contributions=tuple(map(float, end.shares)),
         methods=tuple(methods),
         dead=tuple(dead),
         active=tuple(active),

@@ -37,23 +37,24 @@ COUNTINGS = ("frobenius", "theorem")
 
 
 def budget(pairs: Pairs, tolerances: Sequence[float], domain: Domain, *, counting: str = "frobenius") -> float:
-    """Bound the output error, in scaled units, of every ticket whose weights are all within the tolerances.
+    """Bound the output error of every ticket whose weights are all within the tolerances.
 
     Parameters
     ----------
     pairs : PairGraph, or sequence of LayerPair
         The layers as a graph, or as a chain; `positive` and `negative` are not looked at.
     tolerances : sequence of float
-        Largest |E+_ij| and |E-_ij| of each layer, >= 0, in the order of nodes; zero outside its `support`.
+        Largest |E+_ij| and |E-_ij| of each layer, >= 0, in the order of nodes; zero outside its `support`;
+        `constant` times that in the column of biases.
     domain : Domain
         Of the inputs.
     counting : {"frobenius", "theorem"}
-        How a layer's error on x = [h; 1] is counted, see Notes.
+        How a layer's error on x = [h; constant] is counted, see Notes.
 
     Returns
     -------
     float
-        At least sup over the domain of ||g(x) - f(x)||_2 divided by 2^output_scale_exponent.
+        At least sup over the domain of ||g(x) - f(x)||_2.
 
     Raises
     ------
@@ -91,7 +92,9 @@ def budget(pairs: Pairs, tolerances: Sequence[float], domain: Domain, *, countin
     return profile.total([float(t) for t in tolerances])
 
 
-def tolerances_for(pairs: Pairs, domain: Domain, eps: float, *, counting: str = "frobenius") -> list[float]:
+def tolerances_for(
+    pairs: Pairs, domain: Domain, eps: float, *, units: Sequence[float] = (), counting: str = "frobenius"
+) -> list[float]:
     """Tolerances per weight, one for each layer, for which `budget` is at most eps; no ticket is needed.
 
     Parameters
@@ -100,7 +103,9 @@ def tolerances_for(pairs: Pairs, domain: Domain, eps: float, *, counting: str = 
         The layers as a graph, or as a chain; `positive` and `negative` are not looked at (but must fit).
     domain : Domain
     eps : float
-        Output error allowed, in scaled units, > 0.
+        Output error allowed, > 0.
+    units : sequence of float, optional
+        In which each layer's tolerance is given, > 0: the budget is that of tolerance times unit. Default: 1.
     counting : {"frobenius", "theorem"}
         "frobenius": one tolerance for all layers, since the hardest weight of the network decides how large its
         source must be. "theorem": each layer has the same share of eps, as in [natale2024], Theorem 3.
@@ -127,21 +132,28 @@ def tolerances_for(pairs: Pairs, domain: Domain, eps: float, *, counting: str = 
     graph = checked(pairs, domain)
     profile = _profile(graph, domain, as_choice(counting, "counting", COUNTINGS))
     count = len(graph.layers)
+    if units and (len(units) != count or not all(0.0 < unit < math.inf for unit in units)):
+        raise InvalidInput(f"`units` must be one number > 0 per layer ({count}); got {units!r}.")
+    unit = np.array(units or [1.0] * count)
+
+    def total(tolerances: Sequence[float]) -> float:
+        return profile.total((unit * tolerances).tolist())
+
     direction = [1.0] * count
     if counting == "theorem":
-        alone = [profile.total(list(row)) for row in np.eye(count)]
+        alone = [total(list(row)) for row in np.eye(count)]
         least = min((value for value in alone if value > 0.0), default=1.0)
         # A layer of which nothing reaches the output may err freely.
         direction = [least / value if value > 0.0 else 1.0 for value in alone]
-    if profile.total(direction) <= eps:
+    if total(direction) <= eps:
         return direction
     low, high = 0.0, 1.0
     # The total is increasing in the factor, and zero at zero.
-    while profile.total([t * high / 2.0 for t in direction]) > eps:
+    while total([t * high / 2.0 for t in direction]) > eps:
         high /= 2.0
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if profile.total([t * middle for t in direction]) <= eps:
+        if total([t * middle for t in direction]) <= eps:
             low = middle
         else:
             high = middle
@@ -192,7 +204,7 @@ def _profile(graph: PairGraph, domain: Domain, counting: str) -> _Profile:
     count, base, growth, gain = [], [], [], []
     for node, pair in zip(graph.layers, graph.pairs, strict=True):
         parent = node.parents[0]
-        given = boxes[parent].with_one() if pair.biased else boxes[parent]
+        given = boxes[parent].with_constant(pair.constant) if pair.biased else boxes[parent]
         entries = pair.weight.size if pair.support is None else int(pair.support.sum())
         count.append(1.0 if by_rows else float((1 if never[parent] else 2) * entries))
         base.append(_size(pair.support, given.magnitude(), given.norm2(), given.norm1(), by_rows))
@@ -210,7 +222,7 @@ def _target_enclosures(graph: PairGraph, domain: Domain) -> tuple[dict[str, Encl
         if isinstance(node.op, LayerPair):
             pair = node.op
             factors[node.name] = spectral_norm_upper(pair.weight[:, : pair.moving])
-            inputs = given[0].with_one() if pair.biased else given[0]
+            inputs = given[0].with_constant() if pair.biased else given[0]
             boxes[node.name] = HalfMap(pair.weight, -pair.weight).image(inputs, factors[node.name], pair.moving)
         elif isinstance(node.op, (AveragePool, MaxPool)):
             factors[node.name] = pool_lipschitz(node.op)

@@ -26,7 +26,7 @@ from slth.tickets.graph import PairGraph, PairNode
 from slth.tickets.layer import Assembled, assemble
 from slth.tickets.pairs import LayerPair
 from slth.tickets.record import Certificate, Construction
-from slth.tickets.scaling import carried_exponents, scaled_slots
+from slth.tickets.scaling import Scale, restored, scaled_slots
 
 # A claim is rounded up by this much, so that another machine's linear algebra, which sums in another
 # order, still derives a bound below it.
@@ -35,10 +35,9 @@ CLAIM_SLACK = 2.0**-30
 
 @dataclass(frozen=True)
 class OutputProof:
-    """What is proved of the output, in the target's own units; the graph is scaled by 2^-scale."""
+    """What is proved of the output, in the target's own units."""
 
     graph: PairGraph
-    scale: int
     a_posteriori: float
     budget: float
     contributions: tuple[float, ...]
@@ -62,7 +61,7 @@ class Derivation:
 
 def derive(source: Source, target: Network, construction: Construction) -> Derivation:
     """Regenerate the source, sum the kept products exactly, and bound what they compute."""
-    weights = scaled_slots(target, construction.exponents)
+    weights = scaled_slots(target, construction.scales)
     assembled = tuple(assemble(source, index, layer) for index, layer in enumerate(construction.layers))
     values = [
         (own.positive, own.negative if layer.signed else None)
@@ -73,44 +72,43 @@ def derive(source: Source, target: Network, construction: Construction) -> Deriv
         errors = entry_errors(weight, *value, layer.biased)
         largest.append(float(errors.max(initial=0.0)))
         rms.append(math.sqrt(math.fsum((errors**2).ravel()) / errors.size))
-    output = (
-        None if construction.eps is None else _prove(target, construction, pair_graph(target, weights, values))
-    )
+    output = None
+    if construction.eps is not None:
+        output = _prove(construction, pair_graph(target, construction.scales, values))
     return Derivation(assembled, tuple(largest), tuple(rms), output)
 
 
-def _prove(target: Network, construction: Construction, graph: PairGraph) -> OutputProof:
-    scale = carried_exponents(target, construction.exponents)[target.output]
-    posterior = a_posteriori(graph, construction.domain, scale)
-    tolerances = [layer.tolerance for layer in construction.layers]
+def _prove(construction: Construction, graph: PairGraph) -> OutputProof:
+    posterior = a_posteriori(graph, construction.domain)
+    tolerances = [math.ldexp(layer.tolerance, layer.scale.weight) for layer in construction.layers]
     prior = budget(graph, tolerances, construction.domain, counting=construction.budget)
-    return OutputProof(graph, scale, posterior.bound, float(np.ldexp(prior, scale)), posterior.contributions)
+    return OutputProof(graph, posterior.bound, prior, posterior.contributions)
 
 
 def pair_graph(
-    target: Network, weights: Sequence[FloatArray], values: Sequence[tuple[FloatArray, FloatArray | None]]
+    target: Network, scales: Sequence[Scale], values: Sequence[tuple[FloatArray, FloatArray | None]]
 ) -> PairGraph:
-    """Target and ticket side by side, coefficients expanded to matrices.
+    """Target and ticket side by side, coefficients expanded to matrices, in the target's own units.
 
-    weights : scaled slot matrix of each linear node; values : what the ticket has instead, on max(x, 0) and on
-    max(-x, 0) (None where no input is negative).
+    values : the scaled slot matrices that the ticket has for each linear node, on max(x, 0) and on max(-x, 0)
+    (None where no input is negative).
     """
     of_node = {
         node.name: item
-        for node, item in zip(linear_nodes(target), zip(weights, values, strict=True), strict=True)
+        for node, item in zip(linear_nodes(target), zip(scales, values, strict=True), strict=True)
     }
     nodes = []
     for node in target.order:
         op: LayerPair | AveragePool | MaxPool | str
         if isinstance(node, Linear):
-            weight, (positive, negative) = of_node[node.name]
-            ones = np.ones_like(weight)
+            scale, (positive, negative) = of_node[node.name]
+            ones = np.ones_like(positive)
             op = LayerPair(
-                weight=expanded(from_slots(node, weight)),
-                positive=expanded(from_slots(node, positive)),
-                negative=None if negative is None else expanded(from_slots(node, negative)),
+                weight=expanded(node),
+                positive=expanded(restored(node, positive, scale)),
+                negative=None if negative is None else expanded(restored(node, negative, scale)),
                 biased=node.bias is not None,
-                relu=False,
+                constant=scale.constant,
                 support=expanded(from_slots(node, ones)) != 0.0,
             )
         elif isinstance(node, (AveragePool, MaxPool)):
@@ -124,9 +122,10 @@ def pair_graph(
 _PLAIN: dict[type, str] = {Input: "input", ReLU: "relu", Add: "add", Flatten: "same"}
 
 
-def target_graph(target: Network, weights: Sequence[FloatArray]) -> PairGraph:
+def target_graph(target: Network, scales: Sequence[Scale]) -> PairGraph:
     """The target beside itself: for budgets, and to see which inputs of layers may be negative."""
-    return pair_graph(target, weights, [(weight, -weight) for weight in weights])
+    weights = scaled_slots(target, scales)
+    return pair_graph(target, scales, [(weight, -weight) for weight in weights])
 
 
 def signed_layers(target: Network, domain: Domain) -> tuple[bool, ...]:
@@ -158,7 +157,7 @@ def issue(
     checked = proved = equal = 0
     if inputs is not None:
         checked = len(inputs)
-        proved = agreement(output.graph, inputs, bound, output.scale).count
+        proved = agreement(output.graph, inputs, bound).count
         equal = equal_predictions(target, construction, found, inputs)
     return Certificate(
         largest_errors=found.largest_errors,
@@ -167,7 +166,7 @@ def issue(
         a_posteriori=claimed(output.a_posteriori),
         budget=claimed(output.budget),
         contributions=tuple(claimed(value) for value in output.contributions),
-        lower_estimate=exact_error(output.graph, worst, output.scale),
+        lower_estimate=exact_error(output.graph, worst),
         worst_input=worst,
         inputs_checked=checked,
         predictions_proved=proved,

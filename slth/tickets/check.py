@@ -131,7 +131,7 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
         return problems, None
     construction = contents.construction
     found = derive(contents.source, contents.target, construction)
-    weights = scaled_slots(contents.target, construction.exponents)
+    weights = scaled_slots(contents.target, construction.scales)
     for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
         first = contents.source.matched(index)
         problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
@@ -310,7 +310,7 @@ def _output_problems(contents: Contents, derived: OutputProof) -> list[str]:
     if stated.worst_input.shape != (domain.size,) or not domain.contains(stated.worst_input):
         problems.append("certificate: `worst_input` does not lie in the domain")
     else:
-        lower = exact_error(derived.graph, stated.worst_input, derived.scale)
+        lower = exact_error(derived.graph, stated.worst_input)
         if lower != stated.lower_estimate:
             problems.append(
                 f"certificate: `lower_estimate` says {stated.lower_estimate!r}, its input gives {lower!r}"
@@ -327,7 +327,7 @@ def _prediction_problems(contents: Contents, found: Derivation) -> list[str]:
     if not np.isfinite(inputs).all() or not np.all(contents.construction.domain.contains(inputs)):
         return ["inputs.npz: some input lies outside the domain"]
     problems = []
-    proved = agreement(found.output.graph, inputs, stated.bound, found.output.scale).count
+    proved = agreement(found.output.graph, inputs, stated.bound).count
     equal = equal_predictions(contents.target, contents.construction, found, inputs)
     for name, said, derived in (
         ("inputs_checked", stated.inputs_checked, len(inputs)),

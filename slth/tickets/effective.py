@@ -12,13 +12,11 @@ from slth.networks.network import Network
 from slth.networks.slots import linear_nodes
 from slth.tickets.layer import Assembled
 from slth.tickets.record import Construction
-from slth.tickets.scaling import carried_exponents, restored
+from slth.tickets.scaling import restored
 
 
 def effective_network(target: Network, construction: Construction, assembled: Sequence[Assembled]) -> Network:
     """The target's graph with the ticket's coefficients; see `Ticket.network`."""
-    exponents = construction.exponents
-    carried = carried_exponents(target, exponents)
     place = {node.name: index for index, node in enumerate(linear_nodes(target))}
     nodes: list[Node] = []
     for node in target.order:
@@ -26,11 +24,12 @@ def effective_network(target: Network, construction: Construction, assembled: Se
             nodes.append(node)
             continue
         index = place[node.name]
-        positive = restored(node, assembled[index].positive, exponents[index], carried)
+        own, scale = assembled[index], construction.scales[index]
+        positive = restored(node, own.positive, scale)
         if not construction.layers[index].signed:
             nodes.append(positive)
             continue
-        nodes += _halves(node, positive, restored(node, assembled[index].negative, exponents[index], carried))
+        nodes += _halves(node, positive, restored(node, own.negative, scale))
     return Network(tuple(nodes), target.output)
 
 

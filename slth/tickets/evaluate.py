@@ -18,7 +18,7 @@ Both = tuple[FloatArray, FloatArray]  # (B, n) of the target, and of the ticket
 
 
 def outputs(pairs: Pairs, points: FloatArray) -> Both:
-    """Outputs of target and ticket, (N, n) each in scaled units, at points (N, d)."""
+    """Outputs of target and ticket, (N, n) each, at points (N, d)."""
     graph = as_graph(pairs)
     starts = range(0, max(len(points), 1), ROWS)
     chunks = [_values(graph, points[row : row + ROWS])[graph.output] for row in starts]

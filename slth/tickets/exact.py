@@ -20,7 +20,7 @@ from slth.tickets.pairs import LayerPair
 Integers = npt.NDArray[np.object_]
 
 
-def exact_error(pairs: Pairs, x: npt.ArrayLike, output_scale_exponent: int = 0) -> float:
+def exact_error(pairs: Pairs, x: npt.ArrayLike) -> float:
     """The l2 output error at one input, evaluated exactly and rounded down: a proved lower bound of the sup.
 
     Parameters
@@ -29,8 +29,6 @@ def exact_error(pairs: Pairs, x: npt.ArrayLike, output_scale_exponent: int = 0) 
         The layers as a graph, or as a chain, first layer first.
     x : (d,) array
         One input; each float64 stands for the rational number that it is.
-    output_scale_exponent : int
-        The error is multiplied by 2 to this power.
 
     Returns
     -------
@@ -75,7 +73,7 @@ def exact_error(pairs: Pairs, x: npt.ArrayLike, output_scale_exponent: int = 0) 
     target, ticket = values[graph.output]
     difference = _plus(ticket, _Scaled(-target.numbers, target.exponent, target.divisor))
     square = sum(int(value) ** 2 for value in difference.numbers)
-    return _root_down(square, difference.exponent + output_scale_exponent, difference.divisor)
+    return _root_down(square, difference.exponent, difference.divisor)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,10 +50,6 @@ class _Writer:
         helper, floats = self.onnx.helper, self.onnx.TensorProto.FLOAT
         network = self.masked.network
         value = self.values[network.output]
-        if self.masked.exponent:
-            value = self._op(
-                "Mul", [value, self._array("scale", np.float32(2.0**self.masked.exponent))], "scaled"
-            )
         self._op("Identity", [value], "output")
         graph = helper.make_graph(
             self.nodes,
@@ -67,8 +63,12 @@ class _Writer:
         return helper.make_model(graph, opset_imports=[opset], ir_version=ONNX_IR, producer_name="slth")
 
     def write(self, node: Node) -> None:
-        given = [self.values[parent] for parent in node.parents]
-        self.values[node.name] = self._value(node, given)
+        value = self._value(node, [self.values[parent] for parent in node.parents])
+        exponent = self.masked.exponents.get(node.name, 0)
+        if exponent:
+            scale = self._array(f"node {node.name} scale", np.float32(2.0**exponent))
+            value = self._op("Mul", [value, scale], f"node {node.name} scaled")
+        self.values[node.name] = value
 
     def _value(self, node: Node, given: Sequence[str]) -> str:
         own = f"node {node.name}"  # apart from the names of input, output and arrays

@@ -28,10 +28,7 @@ def torch_module(masked: MaskedNetwork, *, weights: bool = True) -> Any:
     writer = _Writer(torch, module, masked, weights)
     for node in masked.network.order:
         writer.write(node)
-    value = writer.values[masked.network.output]
-    if masked.exponent:
-        value = writer.graph.call_function(torch.mul, (value, 2.0**masked.exponent))
-    writer.graph.output(value)
+    writer.graph.output(writer.values[masked.network.output])
     module.graph = writer.graph
     module.recompile()
     return module.eval()
@@ -60,8 +57,9 @@ class _Writer:
         self.values: dict[str, Any] = {}
 
     def write(self, node: Node) -> None:
-        given = [self.values[parent] for parent in node.parents]
-        self.values[node.name] = self._value(node, given)
+        value = self._value(node, [self.values[parent] for parent in node.parents])
+        exponent = self.masked.exponents.get(node.name, 0)
+        self.values[node.name] = self._call(self.torch.mul, value, 2.0**exponent) if exponent else value
 
     def _value(self, node: Node, given: Sequence[Any]) -> Any:
         functional = self.torch.nn.functional

@@ -24,6 +24,7 @@ from slth._typing import BoolArray, FloatArray, IntArray
 from slth._validate import read_only
 from slth.errors import CapacityExceeded
 from slth.networks.source import Source
+from slth.tickets.scaling import Scale
 
 PRODUCT_SCALE = 2.0**-46
 _BLOCK_ENTRIES = 1 << 21  # entries of (inputs, copies, outputs) handled at once: 16 MiB per int64 array
@@ -43,8 +44,8 @@ class TicketLayer:
         The last input is the constant 1 that carries the bias.
     signed : bool
         The inputs may be negative, so the negative half N exists (never for the constant).
-    scale_exponent : int
-        e: this layer's target weights were divided by 2^e, its bias by all scales so far.
+    scale_exponent, bias_exponent : int
+        e, b: this layer's target weights were divided by 2^e, its biases by 2^b.
     k : int
         Subset size per weight and half; weights that are exactly zero have the empty subset.
     tolerance : float
@@ -60,9 +61,15 @@ class TicketLayer:
     biased: bool
     signed: bool
     scale_exponent: int
+    bias_exponent: int
     k: int
     tolerance: float
     packed: npt.NDArray[np.uint8]
+
+    @property
+    def scale(self) -> Scale:
+        """The exponents together."""
+        return Scale(self.scale_exponent, self.bias_exponent)
 
     def edges(self, start: int = 0, stop: int | None = None) -> BoolArray:
         """Kept edges (d', J, N) from the hidden neurons of inputs start..stop-1."""

@@ -6,14 +6,15 @@ For each target layer two linear sub-layers with ReLU between them:
                                 the last input is the constant 1, its edges are <layer>.first.bias
     <layer>.second  (d', D N)   from the copies to the outputs
 
-Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. The output is multiplied by a power of
-two, which is outside the source.
+Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. The output of every second sub-layer is
+multiplied by a power of two, and the constant input is one (`slth.tickets.scaling`); where it is not 1,
+<layer>.first.bias is the source's weights times that constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,15 +48,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class MaskedNetwork:
-    """A network with all weights, masks of its parameters, and the power of two behind its output.
+    """A network with all weights, masks of its parameters, and the powers of two outside of them.
 
     masks : by parameter name ("<node>.weight" in the shape of the coefficients, "<node>.bias"), True = kept;
-    what has no mask is kept.
+    what has no mask is kept. exponents : by node name, the value of that node is multiplied by 2 to this power.
     """
 
     network: Network
     masks: Mapping[str, BoolArray]
-    exponent: int = 0
+    exponents: Mapping[str, int] = field(default_factory=dict)
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters in the order of the nodes; convolution kernels as (o, i / groups, kernel entries)."""
@@ -99,18 +100,20 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwor
             f"the source's {ticket.parameters} weights need about {need / 2**20:.0f} MiB to export, more than "
             f"`max_bytes` ({max_bytes / 2**20:.0f} MiB). Raise it, or export masks only (kind 'safetensors')."
         )
+    exponents: dict[str, int] = {}
     nodes: list[Node] = [Input("input", ticket.construction.domain.size)]
     for index, layer in enumerate(ticket.layers):
         width = layer.inputs - layer.biased
         first, second = (_weights(ticket, index, part) for part in ("incoming", "outgoing"))
-        bias = first[:, width] if layer.biased else None
+        bias = first[:, width] * layer.scale.constant if layer.biased else None
         nodes.append(_dense(f"{layer.name}.first", nodes[-1].name, first[:, :width], bias))
         nodes.append(ReLU(f"{layer.name}.hidden", nodes[-1].name))
         nodes.append(_dense(f"{layer.name}.second", nodes[-1].name, second.T, None))
+        exponents[nodes[-1].name] = layer.scale_exponent
         if index + 1 < len(ticket.layers):
             nodes.append(ReLU(f"{layer.name}.relu", nodes[-1].name))
     network = Network(tuple(nodes), nodes[-1].name)
-    return MaskedNetwork(network, dict(masks(ticket)), ticket.output_scale_exponent)
+    return MaskedNetwork(network, dict(masks(ticket)), exponents)
 
 
 def masks(ticket: Ticket) -> Iterator[tuple[str, BoolArray]]:

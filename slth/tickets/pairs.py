@@ -9,7 +9,7 @@ from slth._typing import BoolArray, FloatArray
 
 @dataclass(frozen=True, eq=False)
 class LayerPair:
-    """A target layer and what the ticket computes instead, in scaled units, as expanded matrices.
+    """A target layer and what the ticket computes instead, in the target's units, as expanded matrices.
 
     Attributes
     ----------
@@ -23,6 +23,8 @@ class LayerPair:
         The constant 1 is appended to the layer's input.
     relu : bool
         ReLU is applied to the layer's output. False inside a `PairGraph`, where ReLU is a node.
+    constant : float
+        How much larger the tolerance of the biases is than that of the weights (`slth.tickets.scaling`).
     support : (d', D) bool array or None
         Where a coefficient of the layer stands; elsewhere W, P and N are zero for every ticket. A convolution,
         or an orbit basis, has one coefficient at each of these entries. None: everywhere.
@@ -33,6 +35,7 @@ class LayerPair:
     negative: FloatArray | None
     biased: bool
     relu: bool = False
+    constant: float = 1.0
     support: BoolArray | None = None
 
     @property

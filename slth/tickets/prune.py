@@ -6,6 +6,7 @@ neurons' two random weights. All are solved, layer by layer; nothing is redrawn,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
 from slth.tickets.layer import TicketLayer, pack
 from slth.tickets.record import Construction
 from slth.tickets.resume import FinishedLayers
-from slth.tickets.scaling import carried_exponents, scale_exponents, scaled_slots
+from slth.tickets.scaling import scaled_slots, scales_of
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 from slth.tickets.ticket import Ticket
 
@@ -126,15 +127,15 @@ def prune(
             f"`domain` must have the target's {target.input_size} inputs; got {domain.size} coordinates."
         )
     data = None if inputs is None else _data(inputs, domain)
-    exponents = scale_exponents(target)
-    weights = scaled_slots(target, exponents)
+    scales = scales_of(target)
+    weights = scaled_slots(target, scales)
     signed = signed_layers(target, domain)
     if eps is not None:
         aim = as_real(eps, "eps", low=0.0, open_low=True) * (1.0 - 2.0**-24)
         # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
-        scale = carried_exponents(target, exponents)[target.output]
-        graph = target_graph(target, weights)
-        tolerances = tolerances_for(graph, domain, float(np.ldexp(aim, -scale)), counting=budget)
+        units = [math.ldexp(1.0, scale.weight) for scale in scales]
+        graph = target_graph(target, scales)
+        tolerances = tolerances_for(graph, domain, aim, units=units, counting=budget)
     else:
         if data is not None:
             raise InvalidInput(
@@ -203,7 +204,8 @@ def prune(
                 copies=source.layers[index].copies,
                 biased=task.biased,
                 signed=task.signed,
-                scale_exponent=exponents[index],
+                scale_exponent=scales[index].weight,
+                bias_exponent=scales[index].bias,
                 k=task.k,
                 tolerance=task.tolerance,
                 packed=packed,

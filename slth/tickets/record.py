@@ -16,8 +16,9 @@ from slth._typing import FloatArray
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
 from slth.tickets.layer import TicketLayer
+from slth.tickets.scaling import Scale
 
-FORMAT = "slth-certificate/1"
+FORMAT = "slth-certificate/2"
 _LAYER_KEYS = {
     "name": str,
     "outputs": int,
@@ -26,6 +27,7 @@ _LAYER_KEYS = {
     "biased": bool,
     "signed": bool,
     "scale_exponent": int,
+    "bias_exponent": int,
     "k": int,
     "tolerance": float,
 }
@@ -43,9 +45,9 @@ class Construction:
     layers: tuple[TicketLayer, ...]
 
     @property
-    def exponents(self) -> tuple[int, ...]:
-        """Scale exponent of each layer."""
-        return tuple(layer.scale_exponent for layer in self.layers)
+    def scales(self) -> tuple[Scale, ...]:
+        """Scale of each layer."""
+        return tuple(layer.scale for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form without the masks."""
@@ -82,7 +84,8 @@ class Construction:
             spare = -layer.copies % 8
             if spare and (edges[:, :, -1] >> (8 - spare)).any():
                 raise InvalidInput(f"layer {layer.name!r}: its mask has bits beyond its {layer.copies} copies.")
-            if abs(layer.scale_exponent) > 1000 or layer.k < 1 or not layer.tolerance > 0:
+            exponents = max(abs(layer.scale_exponent), abs(layer.bias_exponent))
+            if exponents > 1000 or layer.k < 1 or not layer.tolerance > 0:
                 raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
             layers.append(layer)
         rest = {key: record[key] for key in ("eps", "arrangement", "search", "budget")}

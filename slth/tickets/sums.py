@@ -164,7 +164,7 @@ class _Met:
     def __init__(self, term: Term, state: State) -> None:
         pair, target, ticket = term.pair, state.target, state.ticket
         if pair.biased:
-            target, ticket = target.with_one(), ticket.with_one()
+            target, ticket = target.with_constant(), ticket.with_constant()
         self.term, self.inputs = term, ticket
         self.error = _error_map(pair, ticket)
         self.target, self.ticket = _images(pair, self.error, target, ticket)

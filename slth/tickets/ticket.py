@@ -16,7 +16,6 @@ from slth.networks.source import Source
 from slth.tickets.effective import effective_network
 from slth.tickets.layer import Assembled, TicketLayer, assemble
 from slth.tickets.record import Certificate, Construction
-from slth.tickets.scaling import carried_exponents
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -103,11 +102,6 @@ class Ticket:
         )
 
     @property
-    def output_scale_exponent(self) -> int:
-        """The output is multiplied by two to this power, outside the source."""
-        return carried_exponents(self.target, self.construction.exponents)[self.target.output]
-
-    @property
     def mask_names(self) -> tuple[str, ...]:
         """Names that `mask` accepts."""
         return tuple(f"{layer.name}.{part}" for layer in self.layers for part in ("first", "second"))
@@ -159,6 +153,7 @@ class Ticket:
                     "copies": layer.copies,
                     "k": layer.k,
                     "scale_exponent": layer.scale_exponent,
+                    "bias_exponent": layer.bias_exponent,
                     "tolerance": layer.tolerance,
                     "largest_error": self.certificate.largest_errors[index],
                     "rms_error": self.certificate.rms_errors[index],
@@ -186,7 +181,6 @@ class Ticket:
             "eps": self.construction.eps,
             "seed": self.source.seed,
             "law": self.source.law,
-            "output_scale_exponent": self.output_scale_exponent,
             "layers": layers,
             "certificate": certificate,
         }

@@ -31,7 +31,7 @@ def dense_layer(spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray) -
 
 
 def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Output of the masked source on rows x, before the output scale; each layer's (P, N) by matrix product."""
+    """Output of the masked source on rows x, with its layers' scales; each layer's (P, N) by matrix product."""
     source = json.loads((folder / "source.json").read_text())
     record = json.loads((folder / "certificate.json").read_text())["construction"]["layers"]
     masks = np.load(folder / "masks.npz")
@@ -40,8 +40,9 @@ def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[
     for index, spec in enumerate(source["layers"]):
         first, second = dense_layer(spec, source["seed"], index, masks[f"edges_{index + 1}"])
         if record[index]["biased"]:
-            value = np.hstack((value, np.ones((len(value), 1))))
-        value = np.maximum(value @ first.T, 0.0) @ second.T
+            constant = 2.0 ** (record[index]["bias_exponent"] - record[index]["scale_exponent"])
+            value = np.hstack((value, np.full((len(value), 1), constant)))
+        value = np.maximum(value @ first.T, 0.0) @ second.T * 2.0 ** record[index]["scale_exponent"]
         if index + 1 < len(source["layers"]):
             value = np.maximum(value, 0.0)
         matrices.append((second @ np.maximum(first, 0.0), second @ np.maximum(-first, 0.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from fractions import Fraction
@@ -143,7 +144,8 @@ def test_rounding_that_hides_a_tie_proves_nothing():
 def test_units_scale():
     pairs = network(np.random.default_rng(2), [4, 3], 0.0)
     inputs = np.random.default_rng(3).uniform(0, 1, (5, 4))
-    plain, scaled = agreement(pairs, inputs, 0.01), agreement(pairs, inputs, 0.04, 2)
+    larger = [dataclasses.replace(pairs[0], weight=4.0 * pairs[0].weight)]
+    plain, scaled = agreement(pairs, inputs, 0.01), agreement(larger, inputs, 0.04)
     assert (scaled.margins == 4.0 * plain.margins).all()
     assert (scaled.proved == plain.proved).all()
 

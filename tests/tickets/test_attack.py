@@ -50,7 +50,6 @@ def test_the_exact_error_is_the_rational_one_rounded_down(seed, magnitude):
     pairs = network(rng, [*rng.integers(1, 5, rng.integers(2, 4))], biased=bool(rng.random() < 0.5))
     x = rng.normal(size=pairs[0].weight.shape[1] - pairs[0].biased) * magnitude
     assert is_just_below(exact_error(pairs, x), exact_square(as_chain(pairs), x))
-    assert exact_error(pairs, x, -7) == exact_error(pairs, x) / 128
 
 
 def test_the_exact_error_sees_what_floats_lose():
@@ -184,7 +183,6 @@ def test_the_exact_error_of_a_graph_is_the_rational_one_rounded_down():
     for rng, domain, graph in small_graphs(150, seed=20):
         x = domain.project(rng.normal(size=domain.size) * rng.choice([1.0, 1e-8]))
         assert is_just_below(exact_error(graph, x), exact_graph_square(plain(graph), x))
-        assert exact_error(graph, x, 3) == 8 * exact_error(graph, x)
         pooled += any(type(node.op).__name__ == "AveragePool" for node in graph.nodes)
     assert pooled > 20
 

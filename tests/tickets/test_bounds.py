@@ -197,7 +197,12 @@ def test_inputs_that_are_never_negative_do_not_meet_the_negative_half():
 def test_units_scale_exactly():
     for _, domain, pairs in tiny_tickets(12, seed=8):
         plain = a_posteriori(pairs, domain)
-        scaled = a_posteriori(pairs, domain, 5)
+        last = pairs[-1]
+        negative = None if last.negative is None else 32.0 * last.negative
+        larger = dataclasses.replace(
+            last, weight=32.0 * last.weight, positive=32.0 * last.positive, negative=negative
+        )
+        scaled = a_posteriori([*pairs[:-1], larger], domain)
         assert scaled.bound == 32.0 * plain.bound
         assert scaled.contributions == tuple(32.0 * c for c in plain.contributions)
 

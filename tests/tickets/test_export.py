@@ -39,7 +39,7 @@ def by_definition(own: Any, x: Any) -> Any:
     value = x
     for index, layer in enumerate(own.layers):
         source = own.source
-        given = [*value, 1.0] if layer.biased else list(value)
+        given = [*value, layer.scale.constant] if layer.biased else list(value)
         first, second = own.mask(f"{layer.name}.first"), own.mask(f"{layer.name}.second")
         total = np.zeros(layer.outputs)
         for j in range(layer.inputs):
@@ -50,8 +50,9 @@ def by_definition(own: Any, x: Any) -> Any:
                 )
                 for i in np.flatnonzero(second[:, row]):
                     total[i] += source.weight(index, 1, j, c, int(i)) * max(before, 0.0)
+        total *= 2.0**layer.scale_exponent
         value = np.maximum(total, 0.0) if index + 1 < len(own.layers) else total
-    return value * 2.0**own.output_scale_exponent
+    return value
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -101,7 +101,7 @@ def masked(kind: str) -> tuple[MaskedNetwork, Network]:
             bias = None if node.bias is None else node.bias * masks.get(f"{node.name}.bias", 1)
             node = Linear(node.name, node.input, node.coefficients * kept, node.basis, bias, node.groups)
         nodes.append(node)
-    return MaskedNetwork(network, masks, 3), Network(tuple(nodes), network.output)
+    return MaskedNetwork(network, masks, {network.output: 3}), Network(tuple(nodes), network.output)
 
 
 KINDS = ("image", "group", "signal")

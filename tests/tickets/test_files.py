@@ -182,6 +182,7 @@ FORGERIES = {
     "eps lowered": (CERTIFICATE, built(eps=1e-3), r"exceeds eps = 0\.001"),
     "tolerance lowered": (CERTIFICATE, layer("tolerance", 1e-9), "exceeds the tolerance"),
     "scale": (CERTIFICATE, layer("scale_exponent", 3), "exceeds the tolerance"),
+    "bias scale": (CERTIFICATE, layer("bias_exponent", 3), "exceeds the tolerance"),
     "another name": (CERTIFICATE, layer("name", "layer9"), "is not the target's node"),
     "signed": (CERTIFICATE, layer("signed", True), "'negative_1' is missing"),
     "relu dropped": ("target.json", lambda record: record["nodes"].pop(2), "place and field"),

@@ -44,9 +44,8 @@ def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind:
         own = ticket.assembled(index)
         assert np.array_equal(own.positive, positive)  # products and their sums are exact in float64
         assert np.array_equal(own.negative, negative)
-    scaled = output * 2.0**ticket.output_scale_exponent
-    np.testing.assert_allclose(ticket.network().forward(x), scaled, rtol=0, atol=1e-12)
-    error = np.linalg.norm(scaled - plain_forward(*arrays(goal), x), axis=1).max()
+    np.testing.assert_allclose(ticket.network().forward(x), output, rtol=0, atol=1e-12)
+    error = np.linalg.norm(output - plain_forward(*arrays(goal), x), axis=1).max()
     assert 0 < error <= ticket.certificate.bound <= 0.1
     assert ticket.certificate.lower_estimate <= ticket.certificate.bound
     assert ticket.certificate.lower_estimate >= 0.9 * error
@@ -146,3 +145,16 @@ def test_progress_counts_every_weight() -> None:
     seen: dict[str, tuple[int, int]] = {}
     tiny_ticket(progress=lambda name, done, total: seen.update({name: (done, total)}))
     assert seen == {"layer1": (16, 16), "layer2": (10, 10)}
+
+
+def test_every_layer_has_its_own_scale_and_biases_may_have_another(tmp_path) -> None:
+    goal = slth.dense_network([[[0.01, -0.008]], [[3.0], [-2.0]]], [[0.9], [0.001, 0.0]])
+    ticket = slth.prune(goal, domain=box(size=2), eps=0.05)
+    assert [(layer.scale_exponent, layer.bias_exponent) for layer in ticket.layers] == [(-6, 0), (2, 2)]
+    assert ticket.layers[0].scale.constant == 64.0
+    ticket.save(tmp_path / "ticket")
+    x = samples_of(box(size=2))
+    output, _ = masked_forward(tmp_path / "ticket", x)
+    np.testing.assert_allclose(ticket.network().forward(x), output, rtol=0, atol=1e-14)
+    error = np.linalg.norm(output - goal.forward(x), axis=1).max()
+    assert error <= slth.check(tmp_path / "ticket").bound <= 0.05
