@@ -40,6 +40,7 @@ EXTRAS = [
     "tests/networks/test_networks_equivariant.py",
     "tests/readers",
     "tests/tickets/test_export.py",
+    "tests/tickets/test_export_layers.py",
     "tests/tickets/test_export_networks.py",
 ]
 

@@ -13,7 +13,7 @@ from slth.networks.basis import DenseBasis, OrbitBasis, Translations
 from slth.networks.layers import Add, Flatten, Input, Linear, Node, ReLU
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.networks.windows import Windows
-from slth.tickets.masked import MaskedNetwork, node_arrays
+from slth.tickets.masked import MaskedNetwork, node_arrays, orbit_table
 
 ONNX_IR = 10
 ONNX_OPSET = 20
@@ -49,8 +49,7 @@ class _Writer:
     def model(self) -> Any:
         helper, floats = self.onnx.helper, self.onnx.TensorProto.FLOAT
         network = self.masked.network
-        value = self.values[network.output]
-        self._op("Identity", [value], "output")
+        self._op("Identity", [self.values[network.output]], "output")
         graph = helper.make_graph(
             self.nodes,
             "slth-ticket",
@@ -64,10 +63,9 @@ class _Writer:
 
     def write(self, node: Node) -> None:
         value = self._value(node, [self.values[parent] for parent in node.parents])
-        exponent = self.masked.exponents.get(node.name, 0)
-        if exponent:
-            scale = self._array(f"node {node.name} scale", np.float32(2.0**exponent))
-            value = self._op("Mul", [value, scale], f"node {node.name} scaled")
+        if exponent := self.masked.exponents.get(node.name, 0):
+            factor = self._array(f"node {node.name} factor", np.float32(2.0**exponent))
+            value = self._op("Mul", [value, factor], f"node {node.name} scaled")
         self.values[node.name] = value
 
     def _value(self, node: Node, given: Sequence[str]) -> str:
@@ -128,33 +126,38 @@ class _Writer:
         return self._op("Flatten", [convolved], own, axis=1)
 
     def _in_basis(self, node: Linear, names: Sequence[str], value: str, own: str) -> str:
-        """Coefficients times maps, made in the graph: gathered by label, or multiplied out."""
-        basis = node.basis
+        """Features mixed by the coefficients of each map, then the maps applied and added."""
+        basis, groups = node.basis, node.groups
         o, i, p = node.coefficients.shape
         s, t = basis.outputs, basis.inputs
-        if node.groups != 1:
-            raise InvalidInput(f"`ticket` must have no groups in an equivariant layer; got {node.name!r}.")
+
+        def shaped(name: str, what: str, *sides: int) -> str:
+            return self._op("Reshape", [name, self._array(f"{own} {what} shape", np.array(sides))], what)
+
+        rows = shaped(names[0], f"{own} by group", groups, o // groups, i, p)
+        turned = self._op("Transpose", [rows], f"{own} turned", perm=[0, 1, 3, 2])
+        weight = shaped(turned, f"{own} weight", groups, o // groups * p, i)
+        features = shaped(value, f"{own} features", 0, groups, i, t)
+        product = self._op("MatMul", [weight, features], f"{own} product")
+        mixed = shaped(product, f"{own} mixed", 0, o, p * t)
         if isinstance(basis, OrbitBasis):
-            edge = self._array(f"{own} edge", np.zeros((o, i, 1), np.float32))
-            padded = self._op("Concat", [names[0], edge], f"{own} padded", axis=2)
-            labels = self._array(f"{own} labels", np.where(basis.labels < 0, p, basis.labels).reshape(-1))
-            blocks = self._op("Gather", [padded, labels], f"{own} blocks", axis=2)
+            table = orbit_table(basis)
+            ends, axes = self._array(f"{own} ends", np.array([0, 1])), self._array(f"{own} axes", np.array([2]))
+            mixed = self._op("Pad", [mixed, ends, "", axes], f"{own} padded")
+            places = self._array(f"{own} places", table.reshape(-1))
+            taken = self._op("Gather", [mixed, places], f"{own} taken", axis=2)
+            each = shaped(taken, f"{own} each", 0, o, *table.shape)
+            last = self._array(f"{own} last", np.array([3]))
+            result = self._op("ReduceSum", [each, last], f"{own} sum", keepdims=0)
         else:
-            maps = np.asarray(basis.arrays()["basis"], np.float32).reshape(p, s * t)
-            blocks = self._op("MatMul", [names[0], self._array(f"{own} maps", maps)], f"{own} blocks")
-        shape = self._array(f"{own} shape", np.array([o, i, s, t]))
-        square = self._op("Reshape", [blocks, shape], f"{own} square")
-        turned = self._op("Transpose", [square], f"{own} turned", perm=[0, 2, 1, 3])
-        size = self._array(f"{own} size", np.array([o * s, i * t]))
-        matrix = self._op("Reshape", [turned, size], f"{own} matrix")
-        if node.bias is None:
-            return self._op("Gemm", [value, matrix], own, transB=1)
-        counts = self._array(f"{own} counts", np.array([o, basis.bias_count]))
-        vectors = self._array(f"{own} vectors", basis.bias_vector(np.eye(basis.bias_count)).astype(np.float32))
-        square = self._op("Reshape", [names[1], counts], f"{own} biases")
-        spread = self._op("MatMul", [square, vectors], f"{own} spread")
-        flat = self._op("Reshape", [spread, self._array(f"{own} all", np.array([o * s]))], f"{own} bias")
-        return self._op("Gemm", [value, matrix, flat], own, transB=1)
+            maps = basis.arrays()["basis"].transpose(0, 2, 1).reshape(p * t, s).astype(np.float32)
+            result = self._op("MatMul", [mixed, self._array(f"{own} maps", maps)], f"{own} sum")
+        if node.bias is not None:
+            vectors = basis.bias_vector(np.eye(basis.bias_count)).astype(np.float32)
+            bias = shaped(names[1], f"{own} biases", o, basis.bias_count)
+            spread = self._op("MatMul", [bias, self._array(f"{own} vectors", vectors)], f"{own} spread")
+            result = self._op("Add", [result, spread], f"{own} biased")
+        return self._op("Flatten", [result], own, axis=1)
 
     def _parameter(self, node: Linear, label: str, array: npt.NDArray[np.float64]) -> str:
         """An initialiser with zeros where the mask prunes, sparse if that takes fewer bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from slth.networks.basis import Basis, DenseBasis, OrbitBasis, Translations
 from slth.networks.layers import Add, Flatten, Input, Linear, Node, ReLU
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.networks.windows import Windows
-from slth.tickets.masked import MaskedNetwork
+from slth.tickets.masked import MaskedNetwork, orbit_table
 
 
 def torch_module(masked: MaskedNetwork, *, weights: bool = True) -> Any:
@@ -62,7 +63,6 @@ class _Writer:
         self.values[node.name] = self._call(self.torch.mul, value, 2.0**exponent) if exponent else value
 
     def _value(self, node: Node, given: Sequence[Any]) -> Any:
-        functional = self.torch.nn.functional
         if isinstance(node, Input):
             return self._call(self.torch.flatten, self.graph.placeholder("input"), 1)
         if isinstance(node, Linear):
@@ -77,22 +77,30 @@ class _Writer:
                 total = self._call(operator.add, total, value)
             return total
         if isinstance(node, AveragePool | MaxPool):
-            windows = node.windows
-            padding = _symmetric(windows)
-            if padding is None:
-                raise InvalidInput(f"`ticket` must have pools padded alike on both sides; got {node.name!r}.")
-            image = self._image(given[0], node.features, windows)
-            axes = len(windows.spatial)
-            if isinstance(node, AveragePool):
-                pool = (functional.avg_pool1d, functional.avg_pool2d)[axes - 1]
-                args: tuple[Any, ...] = (windows.kernel, windows.stride, padding, False, node.count_padding)
-            else:
-                pool = (functional.max_pool1d, functional.max_pool2d)[axes - 1]
-                args = (windows.kernel, windows.stride, padding, windows.dilation)
-            return self._flat(self._call(pool, image, *args))
+            return self._pool(node, given[0])
         raise InvalidInput(
             f"`ticket` must be made of nodes that torch has; got {type(node).__name__} {node.name!r}."
         )
+
+    def _pool(self, node: AveragePool | MaxPool, value: Any) -> Any:
+        functional, windows = self.torch.nn.functional, node.windows
+        padding = _symmetric(windows)
+        image = self._image(value, node.features, windows)
+        if padding is None:  # torch's pools pad alike on both sides
+            if isinstance(node, AveragePool) and not node.count_padding:
+                raise InvalidInput(
+                    f"`ticket` must have means that count the padding, or pad alike on both sides; got "
+                    f"{node.name!r}."
+                )
+            fill = -math.inf if isinstance(node, MaxPool) else 0.0
+            image = self._call(functional.pad, image, _sides(windows), "constant", fill)
+        if isinstance(node, AveragePool):
+            pool = (functional.avg_pool1d, functional.avg_pool2d)[len(windows.spatial) - 1]
+            args: tuple[Any, ...] = (windows.kernel, windows.stride, padding or 0, False, node.count_padding)
+        else:
+            pool = (functional.max_pool1d, functional.max_pool2d)[len(windows.spatial) - 1]
+            args = (windows.kernel, windows.stride, padding or 0, windows.dilation)
+        return self._flat(self._call(pool, image, *args))
 
     def _linear(self, node: Linear, value: Any) -> Any:
         nn, basis = self.torch.nn, node.basis
@@ -110,9 +118,8 @@ class _Writer:
         kind = (nn.Conv1d, nn.Conv2d)[axes - 1]
         image = self._image(value, node.input_features, basis)
         if padding is None:
-            sides = [side for pair in reversed(basis.padding) for side in pair]
             mode = "constant" if basis.padding_mode == "zeros" else "circular"
-            image = self._call(nn.functional.pad, image, sides, mode)
+            image = self._call(nn.functional.pad, image, _sides(basis), mode)
         layer = nn.utils.skip_init(
             kind,
             node.input_features,
@@ -164,11 +171,19 @@ def _symmetric(windows: Windows) -> tuple[int, ...] | None:
     return tuple(a for a, _ in pairs) if all(a == b for a, b in pairs) else None
 
 
+def _sides(windows: Windows) -> list[int]:
+    """Padding as torch.nn.functional.pad takes it: last axis first."""
+    return [side for pair in reversed(windows.padding) for side in pair]
+
+
 def _basis_linear_class() -> Any:
     torch = load_torch()
 
     class BasisLinear(torch.nn.Module):  # type: ignore[name-defined,misc]
-        """Coefficients (o, i / groups, p) of fixed maps (s, t), as parameter ``weight``, and bias (o q,)."""
+        """Coefficients (o, i / groups, p) of fixed maps (s, t), as parameter ``weight``, and bias (o q,).
+
+        Features are mixed first, by the coefficients of each map, then the maps are applied and added.
+        """
 
         def __init__(self, node: Linear, basis: Basis) -> None:
             super().__init__()
@@ -178,7 +193,7 @@ def _basis_linear_class() -> Any:
             self.groups = node.groups
             self.invariants = basis.bias_count
             self.on_orbits = isinstance(basis, OrbitBasis)
-            maps = basis.labels if isinstance(basis, OrbitBasis) else basis.arrays()["basis"]
+            maps = orbit_table(basis) if isinstance(basis, OrbitBasis) else basis.arrays()["basis"]
             vectors = basis.bias_vector(np.eye(basis.bias_count))
             for label, array in (("maps", maps), ("vectors", vectors)):
                 tensor = torch.from_numpy(np.array(array))
@@ -186,15 +201,14 @@ def _basis_linear_class() -> Any:
                 self.register_buffer(label, tensor, persistent=False)
 
         def forward(self, x: Any) -> Any:
-            o, i, _ = self.weight.shape
+            o, i, p = self.weight.shape
+            weight = self.weight.reshape(self.groups, o // self.groups, i, p)
+            mixed = torch.einsum("goip,bgit->bgopt", weight, x.reshape(len(x), self.groups, i, -1))
             if self.on_orbits:
-                edge = torch.cat((self.weight, self.weight.new_zeros((o, i, 1))), 2)
-                blocks = edge[:, :, self.maps]
+                mixed = torch.nn.functional.pad(mixed.reshape(len(x), o, -1), (0, 1))
+                y = mixed[:, :, self.maps].sum(-1)
             else:
-                blocks = torch.einsum("oip,pst->oist", self.weight, self.maps)
-            blocks = blocks.reshape(self.groups, o // self.groups, *blocks.shape[1:])
-            y = torch.einsum("goist,bgit->bgos", blocks, x.reshape(len(x), self.groups, i, -1))
-            y = y.reshape(len(x), o, -1)
+                y = torch.einsum("bopt,pst->bos", mixed.reshape(len(x), o, p, -1), self.maps)
             if self.bias is not None:
                 y = y + self.bias.reshape(o, self.invariants) @ self.vectors
             return y.flatten(1)

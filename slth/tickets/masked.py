@@ -1,30 +1,37 @@
 """The masked source of a ticket as a network: all random weights, and which of them are kept.
 
-For each target layer two linear sub-layers with ReLU between them:
+Each linear node of the target, of i features with t entries each, is replaced by two random sub-layers:
 
-    <layer>.first   (D N, d)    from the d inputs to N copies of each of the D inputs; with a bias, D = d + 1,
-                                the last input is the constant 1, its edges are <layer>.first.bias
-    <layer>.second  (d', D N)   from the copies to the outputs
+    <layer>.first   from the i features to N copies of each, by multiples of the identity (a 1 x 1 convolution)
+    <layer>.second  from the copies, after ReLU, to the output features, coefficients in the node's own basis
 
-Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. The output of every second sub-layer is
-multiplied by a power of two, and the constant input is one (`slth.tickets.scaling`); where it is not 1,
-<layer>.first.bias is the source's weights times that constant.
+The constant 1 that carries biases is one more feature, of one entry. Its edges to the copies are
+<layer>.first.bias; its own N copies are made by <layer>.constant.first, which reads the other features by their
+sums, and go on through <layer>.constant.second to the invariant vectors of the output; both parts are added. In
+a dense layer every feature has one entry, so that copies of the constant are the last rows of <layer>.first and
+the last columns of <layer>.second. All other nodes are the target's.
+
+Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. Outside the source, the value of a layer
+is multiplied by a power of two. A constant input c other than 1 (`slth.tickets.scaling`) is one too: the layer's
+input is divided by c (<layer>.input) and its value multiplied by c, which is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from slth._typing import BoolArray, FloatArray
-from slth.errors import CapacityExceeded, InvalidInput
-from slth.networks.layers import Input, Linear, Node, ReLU
+from slth._typing import BoolArray, FloatArray, IntArray
+from slth.errors import CapacityExceeded
+from slth.networks.basis import Basis, DenseBasis, OrbitBasis, Translations
+from slth.networks.layers import Add, Flatten, Linear, Node, ReLU
 from slth.networks.network import Network
-from slth.networks.slots import linear_nodes
+from slth.networks.pooling import Pool
+from slth.networks.slots import linear_nodes, slots
 from slth.tickets.ticket import Ticket
 
 MAX_BYTES = 2**32
@@ -51,7 +58,7 @@ class MaskedNetwork:
     """A network with all weights, masks of its parameters, and the powers of two outside of them.
 
     masks : by parameter name ("<node>.weight" in the shape of the coefficients, "<node>.bias"), True = kept;
-    what has no mask is kept. exponents : by node name, the value of that node is multiplied by 2 to this power.
+    what has no mask is kept. exponents : by node name, e where the node's value is multiplied by 2^e.
     """
 
     network: Network
@@ -77,6 +84,19 @@ def node_arrays(node: Node) -> Iterator[tuple[str, FloatArray]]:
             yield "bias", node.bias
 
 
+def orbit_table(basis: OrbitBasis) -> IntArray:
+    """What each output entry of a feature adds up, (s, r): places in a table (p, t) of mixed inputs, flattened.
+
+    Rows are filled up with p t, the place of a zero behind the table.
+    """
+    s, t = basis.outputs, basis.inputs
+    rows, places = np.nonzero(basis.labels >= 0)
+    first = np.searchsorted(rows, np.arange(s))
+    table = np.full((s, int(np.bincount(rows, minlength=s).max())), basis.count * t)
+    table[rows, np.arange(rows.size) - first[rows]] = basis.labels[rows, places] * t + places
+    return table
+
+
 def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwork:
     """Make all random weights of a ticket's source, with their masks.
 
@@ -85,54 +105,134 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwor
     CapacityExceeded
         If that needs more than `max_bytes`, at 20 bytes per weight; a source may be far larger than memory.
     InvalidInput
-        If the target is no chain of dense layers and ReLU; the message names the node.
+        If names of the target's nodes are those of sub-layers.
     """
-    ticket.target.dense_chain()
-    for node in linear_nodes(ticket.target):
-        if not node.is_dense:
-            raise InvalidInput(
-                f"`ticket` must be of a dense network to be exported with its source; node {node.name!r} is "
-                "not dense. Export its masks (kind 'safetensors'), or its function (`Ticket.network`)."
-            )
     need = BYTES_PER_WEIGHT * ticket.parameters
     if need > max_bytes:
         raise CapacityExceeded(
             f"the source's {ticket.parameters} weights need about {need / 2**20:.0f} MiB to export, more than "
             f"`max_bytes` ({max_bytes / 2**20:.0f} MiB). Raise it, or export masks only (kind 'safetensors')."
         )
+    index = {layer.name: place for place, layer in enumerate(ticket.layers)}
+    stands_for: dict[str, str] = {}
     exponents: dict[str, int] = {}
-    nodes: list[Node] = [Input("input", ticket.construction.domain.size)]
-    for index, layer in enumerate(ticket.layers):
-        width = layer.inputs - layer.biased
-        first, second = (_weights(ticket, index, part) for part in ("incoming", "outgoing"))
-        bias = first[:, width] * layer.scale.constant if layer.biased else None
-        nodes.append(_dense(f"{layer.name}.first", nodes[-1].name, first[:, :width], bias))
-        nodes.append(ReLU(f"{layer.name}.hidden", nodes[-1].name))
-        nodes.append(_dense(f"{layer.name}.second", nodes[-1].name, second.T, None))
-        exponents[nodes[-1].name] = layer.scale_exponent
-        if index + 1 < len(ticket.layers):
-            nodes.append(ReLU(f"{layer.name}.relu", nodes[-1].name))
-    network = Network(tuple(nodes), nodes[-1].name)
+    nodes: list[Node] = []
+    for node in ticket.target.order:
+        given = [stands_for[parent] for parent in node.parents]
+        if isinstance(node, Linear):
+            scale = ticket.layers[index[node.name]].scale
+            parent = given[0]
+            if scale.bias != scale.weight:
+                parent = f"{node.name}.input"
+                nodes.append(Flatten(parent, given[0]))
+                exponents[parent] = scale.weight - scale.bias
+            nodes += _sublayers(node, parent, _weights(ticket, index[node.name], node))
+            exponents[nodes[-1].name] = scale.bias
+        elif isinstance(node, Add):
+            nodes.append(replace(node, inputs=tuple(given)))
+        elif isinstance(node, (ReLU, Flatten, Pool)):
+            nodes.append(replace(node, input=given[0]))
+        else:
+            nodes.append(node)
+        stands_for[node.name] = nodes[-1].name
+    network = Network(tuple(nodes), stands_for[ticket.target.output])
     return MaskedNetwork(network, dict(masks(ticket)), exponents)
 
 
 def masks(ticket: Ticket) -> Iterator[tuple[str, BoolArray]]:
     """Masks by parameter name, without making any weight."""
-    for layer in ticket.layers:
-        first, width = ticket.mask(f"{layer.name}.first"), layer.inputs - layer.biased
-        yield f"{layer.name}.first.weight", first[:, :width].copy()
-        if layer.biased:
-            yield f"{layer.name}.first.bias", first[:, width].copy()
-        yield f"{layer.name}.second.weight", ticket.mask(f"{layer.name}.second")
+    for layer, node in zip(ticket.layers, linear_nodes(ticket.target), strict=True):
+        first, second = (ticket.mask(f"{layer.name}.{part}") for part in ("first", "second"))
+        for name, mask in _parts(node, first, second).items():
+            yield f"{layer.name}.{name}", np.ascontiguousarray(mask)
 
 
-def _weights(ticket: Ticket, index: int, part: str) -> FloatArray:
-    """All weights into, or out of, the hidden neurons (j, c) of a layer, one row per neuron."""
-    make: Any = getattr(ticket.source, part)
-    numerators = np.concatenate([make(index, j) for j in range(ticket.layers[index].inputs)])
-    weights: FloatArray = np.ldexp(numerators.astype(np.float64), -ticket.source.scale_bits)
-    return weights
+def _weights(ticket: Ticket, index: int, node: Linear) -> dict[str, FloatArray]:
+    """All weights of a layer, by parameter name, in the shapes of the sub-layers."""
+    found = []
+    for make in (ticket.source.incoming, ticket.source.outgoing):
+        numerators = np.concatenate([make(index, j) for j in range(ticket.layers[index].inputs)])
+        found.append(np.ldexp(numerators.astype(np.float64), -ticket.source.scale_bits))
+    return _parts(node, found[0], found[1].T)
 
 
-def _dense(name: str, parent: str, matrix: FloatArray, bias: FloatArray | None) -> Linear:
-    return Linear(name, parent, matrix[:, :, None], np.ones((1, 1, 1)), bias)
+def _parts(node: Linear, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """Something of every edge of a layer, by parameter name, in the shapes that parameters have.
+
+    first : (D N, D), into the hidden copies; second : (rows of the slot matrix, D N), out of them.
+    """
+    features = node.input_features
+    copies = len(first) // slots(node).inputs
+    if node.is_dense:
+        found = {"first.weight": first[:, :features], "second.weight": second}
+        return found if node.bias is None else {**found, "first.bias": first[:, features]}
+    own, p = features * copies, node.basis.count
+    # rows of a feature: output feature of its group, map
+    edges = second[: slots(node).outputs, :own].reshape(-1, p, node.groups, own // node.groups)
+    found = {
+        "first.weight": _flat(first[:own, :features, None], _identity(node.basis)),
+        "second.weight": edges.transpose(2, 0, 3, 1).reshape(node.output_features, -1, p),
+    }
+    if node.bias is None:
+        return found
+    biases = second[: node.bias.size, own:].reshape(node.output_features, -1, copies).transpose(0, 2, 1)
+    return {
+        **found,
+        "first.bias": first[:own, features],
+        "constant.first.weight": _flat(first[own:, :features, None], _sum(node.basis)),
+        "constant.first.bias": first[own:, features],
+        "constant.second.weight": _flat(biases, _invariants(node.basis)),
+    }
+
+
+def _flat(coefficients: npt.NDArray[Any], basis: Basis) -> npt.NDArray[Any]:
+    """Coefficients as `node_arrays` has them: a matrix if the basis is that of a dense layer."""
+    trivial = isinstance(basis, DenseBasis) and basis.is_trivial
+    return coefficients[:, :, 0] if trivial else coefficients
+
+
+def _sublayers(node: Linear, parent: str, weights: Mapping[str, FloatArray]) -> Iterator[Node]:
+    """Nodes that stand for `node`; the last one has its value."""
+    name, basis = node.name, node.basis
+    biased = node.bias is not None
+    first, second = (f"{name}.{part}" for part in ("first", "second"))
+
+    def linear(part: str, reads: str, maps: Basis, groups: int = 1) -> Linear:
+        numbers = weights[f"{part}.weight"]
+        coefficients = numbers[:, :, None] if numbers.ndim == 2 else numbers
+        return Linear(f"{name}.{part}", reads, coefficients, maps, weights.get(f"{part}.bias"), groups)
+
+    yield linear("first", parent, _identity(basis))
+    yield ReLU(f"{name}.hidden", first)
+    yield linear("second", f"{name}.hidden", basis, node.groups)
+    if not biased or node.is_dense:
+        return
+    yield linear("constant.first", parent, _sum(basis))
+    yield ReLU(f"{name}.constant.hidden", f"{name}.constant.first")
+    yield linear("constant.second", f"{name}.constant.hidden", _invariants(basis))
+    yield Add(name, (second, f"{name}.constant.second"))
+
+
+def _permuted(basis: Basis) -> bool:
+    """Whether the group permutes the entries of features, so that their sum is invariant."""
+    return not isinstance(basis, DenseBasis) or basis.is_trivial
+
+
+def _identity(basis: Basis) -> Basis:
+    """The identity of an input feature; biases are alike for all entries, or zero if that is not invariant."""
+    size = basis.inputs
+    if not _permuted(basis):
+        return DenseBasis(np.eye(size)[None], np.zeros((1, size)))
+    if isinstance(basis, Translations):
+        return Translations(basis.spatial, 1)
+    return DenseBasis(np.ones((1, 1, 1))) if size == 1 else Translations(size, 1)
+
+
+def _sum(basis: Basis) -> Basis:
+    """The sum of an input feature's entries, or zero if that is not invariant."""
+    return DenseBasis(np.full((1, 1, basis.inputs), float(_permuted(basis))))
+
+
+def _invariants(basis: Basis) -> Basis:
+    """From a number to its multiples of each invariant vector of an output feature."""
+    return DenseBasis(basis.bias_vector(np.eye(basis.bias_count))[:, :, None])

@@ -12,6 +12,8 @@ import pytest
 from oracles.tickets import feature_matrices
 
 import slth
+from slth.tickets.export import export, to_torch
+from slth.tickets.masked import masked_source
 from slth.tickets.storage import write_manifest
 
 pytest.importorskip("torch", reason="the targets are trained with torch")
@@ -102,6 +104,28 @@ def test_ticket_of_the_onnx_file_is_certified_too(name: str, tmp_path: Path) -> 
     ticket = slth.prune(network, domain=model.domain, eps=EPS, inputs=model.inputs, seed=2)
     assert ticket.certificate.bound <= EPS
     assert ticket.certificate.predictions_equal == len(model.inputs)
+
+
+def test_exports_compute_the_ticket(family: str, tmp_path: Path) -> None:
+    """The masked source in torch and ONNX: the source's weights bit for bit, the ticket's values to float32."""
+    import torch
+
+    runtime = pytest.importorskip("onnxruntime", reason="the ONNX file is run")
+    ticket, inputs = ticket_of(family), trained(family).inputs[:200].astype(np.float32)
+    expected = ticket.network().forward(inputs)
+    room = 1e-5 * np.abs(expected).max()
+    module = to_torch(ticket)
+    assert np.abs(module(torch.from_numpy(inputs)).numpy() - expected).max() <= room
+    export(ticket, tmp_path / "ticket.pt", "torch")
+    fresh = to_torch(ticket, weights=False)
+    fresh.load_state_dict(torch.load(tmp_path / "ticket.pt", weights_only=True))
+    assert torch.equal(fresh(torch.from_numpy(inputs)), module(torch.from_numpy(inputs)))
+    state = fresh.state_dict()
+    for parameter in masked_source(ticket).parameters():
+        assert np.array_equal(state[f"{parameter.name}_orig"].numpy().ravel(), parameter.numbers.ravel())
+    export(ticket, tmp_path / "ticket.onnx", "onnx")
+    session = runtime.InferenceSession(tmp_path / "ticket.onnx", providers=["CPUExecutionProvider"])
+    assert np.abs(session.run(None, {"input": inputs})[0] - expected).max() <= room
 
 
 @pytest.mark.parametrize("name", ["p4m", "sets", "graphs"])
