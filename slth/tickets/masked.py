@@ -12,7 +12,7 @@ a dense layer every feature has one entry, so that copies of the constant are th
 the last columns of <layer>.second. All other nodes are the target's.
 
 Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. Outside the source, the value of a layer
-is multiplied by a power of two. A constant input c other than 1 (`slth.tickets.scaling`) is one too: the layer's
+is multiplied by a power of two. A constant input c other than 1 (`slth.tickets.scaling`) is one too: a layer's
 input is divided by c (<layer>.input) and its value multiplied by c, which is the same.
 """
 

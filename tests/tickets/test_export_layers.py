@@ -81,7 +81,7 @@ def turning() -> slth.Network:
 def ticket(kind: str) -> slth.Ticket:
     """Of images on signed inputs, of pairs on positive ones; of turns, whose outputs nothing is proved of."""
     if kind == "images":
-        return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=0.5, seed=1, k=3, copies=60)
+        return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=3.0, seed=1, k=3, copies=60)
     if kind == "pairs":
         return slth.prune(pairs(), domain=slth.Domain.box(0, 1, 9), eps=0.2, seed=2)
     return slth.prune(turning(), domain=slth.Domain.box(0, 1, 8), tolerance=0.01, seed=3)
@@ -104,7 +104,9 @@ def by_definition(own: slth.Ticket, x: Any) -> Any:
         given = [values[parent] for parent in node.parents]
         if isinstance(node, Linear):
             index = place[node.name]
-            values[node.name] = edge_by_edge(own, index, node, given[0]) * 2.0 ** own.layers[index].scale_exponent
+            values[node.name] = (
+                edge_by_edge(own, index, node, given[0]) * 2.0 ** own.layers[index].scale_exponent
+            )
         else:
             values[node.name] = node.apply([x[None] if not given else value[None] for value in given or [x]])[0]
     return values[own.target.output]
