@@ -38,7 +38,8 @@ class Plan(NamedTuple):
     mirrors : (r, 6) operations like ops.
     read_ops : the same for the quarters, from which a subset is read back.
     read_lists : (4, c, 2) place and length of each quarter's list of each size.
-    cuts : (6,) item bounds of the four quarters, then how many read_ops belong to the left half.
+    cuts : (7,) item bounds of the four quarters, how many read_ops belong to the left half, then b where one of
+        each b items is chosen (0: any of the sizes allowed).
     """
 
     ops: IntArray

@@ -153,16 +153,20 @@ def fix_anchors(tile, rest, middle, lanes, rows, anchors, width, chosen, gaps):
 
 
 @routine
-def scan_pairs(tile, rest, hits, lanes, pool, eps):
+def scan_pairs(tile, rest, hits, lanes, pool, split, eps):
     """hits[lane] = a * BASE + b for the last a < b < pool such that a and one of b..b+3 are within eps, or -1.
 
-    Rows behind the pool may take part: they are samples too, or NOWHERE.
+    Rows behind the pool may take part: they are samples too, or NOWHERE. With split > 0 they may not, and
+    a < split <= b: one of each of two blocks of at least GROUP rows.
     """
+    top = split if split > 0 else pool
+    last = pool - GROUP if split > 0 else pool
     for lane in range(lanes):
         hits[lane] = np.float32(-1)
-    for a in range(pool):
+    for a in range(top):
         x = tile[a]
-        for b in range(a + 1, pool, GROUP):
+        for begin in range(max(a + 1, split), pool, GROUP):
+            b = min(begin, last)
             y0, y1, y2, y3 = tile[b], tile[b + 1], tile[b + 2], tile[b + 3]
             code = np.float32(a * BASE + b)
             for lane in range(lanes):
@@ -207,7 +211,8 @@ def pair_block(
 ) -> tuple[int, int]:
     """Look for subsets within eps for the problems ids[start:stop]; fill their rows of mask, values and errors.
 
-    attempts : (t, 4) anchors, width of their windows, rows of the pool, first sample of each attempt.
+    attempts : (t, 5) anchors, width of their windows, rows of the pool, first sample of each attempt, and how
+        many rows of the pool are the one block of two of which one each is taken (0: any two rows).
     scale : (4,) unit of single precision, then `up`, `down`, `limit` of `confirm`.
     Returns how many problems are left open, moved to ids[start:] in order, and how many pairs were tried.
     """
@@ -227,7 +232,8 @@ def pair_block(
     for t in range(len(attempts)):
         anchors, width, pool, offset = attempts[t, 0], attempts[t, 1], attempts[t, 2], attempts[t, 3]
         rows = min(n, pool + anchors * width)
-        tried += alive * (pool * (pool - 1) // 2)
+        split = attempts[t, 4]
+        tried += alive * (split * split if split > 0 else pool * (pool - 1) // 2)
         kept = start
         for first in range(start, start + alive, LANES):
             lanes = min(LANES, start + alive - first)
@@ -236,7 +242,7 @@ def pair_block(
             for i in range(rows, rows + GROUP):
                 for lane in range(lanes):
                     tile[i, lane] = NOWHERE
-            scan_pairs(tile, rest, hits, lanes, pool, radius)
+            scan_pairs(tile, rest, hits, lanes, pool, split, radius)
             for lane in range(lanes):
                 b = ids[first + lane]
                 count = name_picks(tile, rest, hits, chosen, lane, anchors, radius, offset, n, picks)

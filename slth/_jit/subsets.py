@@ -44,6 +44,42 @@ def mark_combination(items, first, stop, size, value, comb, mask):
 
 
 @routine
+def mark_choice(items, first, stop, b, value, comb, mask):
+    """Mark one of each b of items[first:stop], the first choice (lexicographic) of sum `value`.
+
+    Sums are relative to the first item of each block. comb : (blocks,) scratch. Returns whether there was one.
+    O(b^blocks).
+    """
+    count = (stop - first) // b
+    total = np.int64(0)
+    for c in range(count):
+        comb[c] = first + c * b
+    while True:
+        if total == value:
+            for c in range(count):
+                mask[comb[c]] = True
+            return True
+        c = count - 1
+        while c >= 0 and comb[c] == first + c * b + b - 1:
+            total -= items[comb[c]] - items[first + c * b]
+            comb[c] = first + c * b
+            c -= 1
+        if c < 0:
+            return False
+        total += items[comb[c] + 1] - items[comb[c]]
+        comb[c] += 1
+
+
+@routine
+def mark_quarter(items, plan, q, size, value, comb, mask):
+    """Mark the first subset of quarter q of a plan with sum `value`, of `size` items or one of each block."""
+    first, stop, b = plan.cuts[q], plan.cuts[q + 1], plan.cuts[6]
+    if b > 0:
+        return mark_choice(items, first, stop, b, value, comb, mask)
+    return mark_combination(items, first, stop, size, value, comb, mask)
+
+
+@routine
 def read_back(
     work: IntArray,
     items: IntArray,
@@ -74,8 +110,8 @@ def read_back(
             i, j = locate(work, a, na, b, nb, value, ZERO, na + nb, ZERO)
             if i != 0:
                 x, y = work[i], work[j]
-                found = mark_combination(items, plan.cuts[q], plan.cuts[q + 1], c, x, comb, mask)
-                also = mark_combination(items, plan.cuts[q + 1], plan.cuts[q + 2], d, y, comb, mask)
+                found = mark_quarter(items, plan, q, c, x, comb, mask)
+                also = mark_quarter(items, plan, q + 1, d, y, comb, mask)
                 return bool(found and also)
     return False
 

@@ -13,9 +13,10 @@ from slth._jit.pairs import pair_block
 from slth._typing import FloatArray, IntArray
 from slth._validate import as_floats, read_only
 from slth.errors import InvalidInput
+from slth.subset_sum.family import Family, as_family
 from slth.subset_sum.group import Answers, Group
 from slth.subset_sum.pairs import PairPlan, plan_pairs
-from slth.subset_sum.problem import Sizes, as_sizes, as_tolerance, check_magnitudes
+from slth.subset_sum.problem import Sizes, as_tolerance, check_magnitudes
 from slth.subset_sum.result import BatchResult, Status
 from slth.subset_sum.solve import as_memory
 from slth.subset_sum.workers import as_threads, share
@@ -33,6 +34,7 @@ def solve_batch(
     eps: float | None = None,
     threads: int | None = None,
     max_bytes: int | None = None,
+    blocks: int | None = None,
 ) -> BatchResult:
     r"""Solve B subset-sum problems as `solve` would: closest and proved, or within `eps` or proved absent.
 
@@ -50,6 +52,8 @@ def solve_batch(
         Threads to use, >= 1; the result does not depend on it, bit for bit. Default: the CPUs available.
     max_bytes : int, optional
         Memory that lists may use, all threads together. Default 4 GiB.
+    blocks : int, optional
+        b: exactly one of each b consecutive samples is taken, n = k b; k may be left out then.
 
     Returns
     -------
@@ -90,9 +94,8 @@ def solve_batch(
         raise InvalidInput(
             f"`samples` must have one row for each target; got {len(given)} rows for {len(goals)} targets."
         )
-    low, high = as_sizes(k, given.shape[-1])
-    tolerance = as_tolerance(eps)
-    batch = _Batch(given, goals, low, high, tolerance, as_memory(max_bytes), as_threads(threads))
+    family = as_family(given.shape[-1], k, blocks)
+    batch = _Batch(given, goals, family, as_tolerance(eps), as_memory(max_bytes), as_threads(threads))
     batch.run()
     return batch.result()
 
@@ -109,15 +112,14 @@ class _Batch:
         self,
         given: FloatArray,
         targets: FloatArray,
-        k_min: int,
-        k_max: int,
+        family: Family,
         eps: float | None,
         max_bytes: int,
         workers: int,
     ) -> None:
         self.given, self.targets = given, targets
         self.samples = np.empty(given.shape) if _plain(given) else given
-        self.k_min, self.k_max, self.eps = k_min, k_max, eps
+        self.family, self.eps = family, eps
         self.max_bytes, self.workers = max_bytes, workers
         self.n = given.shape[-1]
         self.answers = Answers.blank(len(targets), self.n)
@@ -129,7 +131,8 @@ class _Batch:
             return
         plan = None
         if self.eps is not None and self.given.ndim == 2:
-            plan = plan_pairs(self.given, self.targets, self.k_min, self.k_max, self.eps)
+            family = self.family
+            plan = plan_pairs(self.given, self.targets, family.k_min, family.k_max, self.eps, family.blocks)
         left = self._take(plan)
         step = max(1, CHUNK // self.n)
         for start in range(0, len(left), step):
@@ -193,8 +196,7 @@ class _Batch:
         part = Group(
             samples,
             self.targets[ids],
-            self.k_min,
-            self.k_max,
+            self.family,
             self.eps,
             self.max_bytes,
             self.workers,
@@ -214,8 +216,8 @@ class _Batch:
         return BatchResult(
             self.samples,
             self.targets,
-            self.k_min,
-            self.k_max,
+            self.family.k_min,
+            self.family.k_max,
             self.eps,
             answers.mask,
             answers.values,
@@ -224,4 +226,5 @@ class _Batch:
             "meet-in-the-middle",
             self.work,
             self.limits,
+            self.family.blocks,
         )

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._typing import FloatArray
-from slth._validate import as_floats, as_integer
+from slth._validate import as_floats
 from slth.errors import InvalidInput
-from slth.subset_sum.problem import Sizes, as_sizes, check_magnitudes
+from slth.subset_sum.problem import Sizes, as_blocks, as_sizes, check_magnitudes
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,7 @@ def as_family(n: int, k: Sizes, blocks: Any) -> Family:
     if blocks is None:
         low, high = as_sizes(k, n)
         return Family(n, low, high, None)
-    b = as_integer(blocks, "blocks", low=1, high=n)
-    if n % b:
-        raise InvalidInput(f"`blocks` must divide the number of samples; got {b} for {n} samples.")
-    if k is not None and as_sizes(k, n) != (n // b, n // b):
-        raise InvalidInput(f"`k` must be None or {n // b} (= n / blocks) with `blocks`; got {k!r}.")
-    return Family(n, n // b, n // b, b)
+    return Family(n, *as_blocks(blocks, k, n), int(blocks))
 
 
 def as_samples(samples: npt.ArrayLike, ndim: int, largest: float) -> FloatArray:

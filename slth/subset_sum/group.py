@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from slth._jit import subsets
+from slth._jit.blocks import block_pool
 from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import CapacityExceeded
+from slth.subset_sum.blocks import plan_within as plan_blocks
+from slth.subset_sum.blocks import pools_for as block_pools_for
+from slth.subset_sum.blocks import relative, shift_pairs
+from slth.subset_sum.family import Family
 from slth.subset_sum.few import few_cost, pick_few
 from slth.subset_sum.klist import merge_four
 from slth.subset_sum.mitm import SHORT, Answer, meet, meet_cost, merge_lists, plan_within
@@ -64,8 +69,7 @@ class Group:
         self,
         samples: FloatArray,
         targets: FloatArray,
-        k_min: int,
-        k_max: int,
+        family: Family,
         eps: float | None,
         max_bytes: int,
         workers: int,
@@ -76,7 +80,7 @@ class Group:
         self.shared = samples.ndim == 1
         self.targets, self.answers = targets, answers
         self.rows = samples[None, :] if self.shared else samples
-        self.k_min, self.k_max, self.eps = k_min, k_max, eps
+        self.k_min, self.k_max, self.blocks, self.eps = family.k_min, family.k_max, family.blocks, eps
         self.max_bytes, self.workers = max_bytes, workers
         self.n = samples.shape[-1]
         self.limits: tuple[str, ...] = ()
@@ -92,15 +96,17 @@ class Group:
         scaled = scale(self.rows, self.targets, self.k_max, self.eps)
         gaps = np.full(len(self.targets), -1, np.int64)
         if self.eps is not None and not shared and few > QUICK:
-            self._try_lists()
+            if self.blocks is None:
+                self._try_lists()
             self._try_pools(scaled, gaps)
         left = np.flatnonzero((gaps < 0) & np.isnan(self.answers.errors))
         layout = self._full_layout(shared) if left.size and few == math.inf else None
         if layout is not None and layout.seconds <= SHORT and not layout.fixed:
+            searched = scaled if self.blocks is None else relative(scaled, self.blocks)
             if shared:
-                self._search_shared(layout, scaled, gaps)
+                self._search_shared(layout, searched, gaps)
             else:
-                self._search(layout, scaled, left, gaps)
+                self._search(layout, searched, left, gaps)
         self._judge(scaled, gaps >= 0, gaps)
         if layout is not None or few < math.inf:
             for b in left[gaps[left] < 0].tolist():
@@ -108,6 +114,8 @@ class Group:
 
     def _few_seconds(self) -> float:
         """Estimated seconds of `pick_few` for one instance where it is the best complete search."""
+        if self.blocks is not None:
+            return math.inf
         seconds, size = few_cost(self.n, self.k_min, self.k_max)
         worth = self.n > FEW and size <= self.max_bytes
         worth = worth and 2 * (seconds + CALL) < meet_cost(self.n, self.k_min, self.k_max)
@@ -135,17 +143,22 @@ class Group:
             if found[0] is not None:
                 self._put(b, problem, Answer(found[0], False, found[1]))
 
+    def _plan(self, *, mirrored: bool) -> Layout:
+        if self.blocks is not None:
+            return plan_blocks(self.blocks, self.k_max, self.max_bytes)
+        return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored)
+
     def _is_light(self) -> bool:
         """Whether the complete search of one instance fits in one short call."""
         try:
-            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, False).seconds <= SHORT
+            return self._plan(mirrored=False).seconds <= SHORT
         except CapacityExceeded:
             return False
 
     def _full_layout(self, shared: bool) -> Layout | None:
         """The layout of the complete search; None if it does not fit and pools were tried instead."""
         try:
-            return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored=not shared)
+            return self._plan(mirrored=not shared)
         except CapacityExceeded as error:
             if not (self.work or self.tried):
                 raise
@@ -154,33 +167,33 @@ class Group:
 
     def _try_pools(self, scaled: Scaled, gaps: IntArray) -> None:
         hopeful = (scaled.enough >= 0) & np.isnan(self.answers.errors)
-        for pool in pools_for(scaled, self.k_min, self.k_max, self.eps):
+        pools: Sequence[Pool | Layout]
+        if self.blocks is None:
+            pools = pools_for(scaled, self.k_min, self.k_max, self.eps)
+        else:
+            pools = block_pools_for(scaled, self.blocks, self.eps)
+        for pool in pools:
             ids = np.flatnonzero((gaps < 0) & hopeful)
-            if not ids.size or pool.layout.bytes > self.max_bytes or pool.layout.seconds > SHORT:
+            layout = pool.layout if isinstance(pool, Pool) else pool
+            if not ids.size or layout.bytes > self.max_bytes or layout.seconds > SHORT:
                 return
-            self._try_pool(pool, scaled, ids, gaps)
+            self._try_pool(pool, layout, scaled, ids, gaps)
 
-    def _try_pool(self, pool: Pool, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
-        plan, goals, enough, mask = pool.layout.plan, scaled.targets, scaled.enough, self.answers.mask
+    def _try_pool(
+        self, pool: Pool | Layout, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray
+    ) -> None:
+        plan, items, goals, enough = layout.plan, scaled.items, scaled.targets, scaled.enough
+        mask = self.answers.mask
+        shifts = shift_pairs(self.blocks or 1)
 
         def call(work: IntArray, scratch: IntArray, start: int, stop: int) -> None:
-            subsets.pool_block(
-                work,
-                scaled.items,
-                plan,
-                pool.anchors,
-                TURNS,
-                goals,
-                enough,
-                ids,
-                start,
-                stop,
-                scratch,
-                mask,
-                gaps,
-            )
+            rows = (goals, enough, ids, start, stop, scratch, mask, gaps)
+            if isinstance(pool, Pool):
+                subsets.pool_block(work, items, plan, pool.anchors, TURNS, *rows)
+            else:
+                block_pool(work, items, plan, shifts, TURNS, *rows)
 
-        self._blocks(call, len(ids), pool.layout, pool.layout.seconds, 3 * self.n)
+        self._spread(call, len(ids), layout, layout.seconds, 4 * self.n)
 
     def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
         plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.answers.mask
@@ -191,7 +204,7 @@ class Group:
                 work, items, plan, goals, enough, slack, beyond, ids, start, stop, scratch, mask, gaps
             )
 
-        self._blocks(call, len(ids), layout, layout.seconds, layout.largest)
+        self._spread(call, len(ids), layout, layout.seconds, layout.largest)
 
     def _search_shared(self, layout: Layout, scaled: Scaled, gaps: IntArray) -> None:
         plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.answers.mask
@@ -205,9 +218,9 @@ class Group:
                 lists, work, items, plan, goals, enough, slack, beyond, start, stop, scratch, mask, gaps
             )
 
-        self._blocks(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
+        self._spread(call, len(self.targets), layout, 2e-9 * layout.joined + 1e-6, layout.largest)
 
-    def _blocks(
+    def _spread(
         self,
         call: Block,
         count: int,
@@ -248,7 +261,8 @@ class Group:
             self.answers.statuses[grouped & ~inside & complete] = Status.ABSENT_PROVED.value
 
     def _problem(self, b: int) -> Problem:
-        return Problem(self.rows[b % len(self.rows)], float(self.targets[b]), self.k_min, self.k_max, self.eps)
+        samples, target = self.rows[b % len(self.rows)], float(self.targets[b])
+        return Problem(samples, target, self.k_min, self.k_max, self.eps, self.blocks)
 
     def _search_alone(self, b: int, few: bool) -> None:
         """Rounded grids, long searches and a few of many samples: one at a time, in slices."""

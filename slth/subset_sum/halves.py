@@ -14,17 +14,15 @@ from functools import lru_cache
 import numpy as np
 
 from slth._jit import merge
-from slth._jit.merge import FIRST_FREE, SEED
+from slth._jit.merge import FIRST_FREE
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
+from slth.subset_sum.blocks import MOST, chain, shift_pairs
 from slth.subset_sum.family import Family
-from slth.subset_sum.plan import Window, entries, hopeless, join_windows, make_layout
+from slth.subset_sum.plan import Row, Window, entries, hopeless, join_windows, make_layout
 
 SLICE = 1 << 25  # merged entries in one compiled call
 RATIO = 12  # items of a half for each one chosen from which on sorting beats merging
-MOST = 1 << 40  # entries of one list beyond which no plan is made, not even to refuse
-
-Row = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -121,34 +119,19 @@ def _plan_sorted(n: int, low: int, high: int) -> Halves:
 def _plan_blocks(b: int, k: int) -> Halves | None:
     if b ** (k - k // 2) > MOST:
         return None
-    ops: list[Row] = []
-    shifts: list[tuple[int, int]] = []
-    place = FIRST_FREE + 1
-    row: Row = ()
-    for first, stop in ((0, k // 2), (k // 2, k)):
-        source, length = SEED, 1
-        for block in range(first, stop):
-            nodes = [(source, length, block * b + j) for j in range(b)]
-            while len(nodes) > 1:
-                merged = []
-                for x, y in zip(nodes[::2], nodes[1::2], strict=False):
-                    shifts.append((y[2], x[2]))
-                    ops.append((x[0], x[1], y[0], y[1], len(shifts) - 1, place))
-                    merged.append((place, x[1] + y[1], x[2]))
-                    place += x[1] + y[1] + 2
-                nodes = merged + nodes[2 * len(merged) :]
-            source, length = nodes[0][:2]
-        row += (source, length)
+    left, one, place = chain(b, 0, k // 2, 0, FIRST_FREE + 1)
+    right, two, place = chain(b, k // 2, k, 0, place)
     # the list of each half leaves out the first sample of every block
-    width = max(len(shifts), k)
+    width = k * max(1, b - 1)
     origins = np.full((3, width), -1, np.int64)
     origins[0] = 0
-    for c, (plus, minus) in enumerate(shifts):
-        origins[:2, c] = plus, minus
+    if b > 1:
+        firsts = np.arange(k)[:, None] * b
+        origins[:2] = (firsts + shift_pairs(b).T[:, None, :]).reshape(2, width)
     origins[2, :k] = np.arange(k) * b
-    table = np.array(ops, np.int64).reshape(len(ops), 6)
-    count = sum(op[1] + op[3] for op in ops)
-    return Halves(np.array([row], np.int64), table, origins, (), place, count)
+    table = np.array(left + right, np.int64).reshape(-1, 6)
+    count = sum(op[1] + op[3] for op in left + right)
+    return Halves(np.array([(*one, *two)], np.int64), table, origins, (), place, count)
 
 
 def build(halves: Halves, items: IntArray, deadline: float) -> tuple[IntArray, int] | None:

@@ -118,7 +118,11 @@ class _Model:
             return None
         model = cp_model.CpModel()
         kept = [model.new_bool_var(f"x{i}") for i in range(self.problem.n)]
-        model.add_linear_constraint(sum(kept), self.problem.k_min, self.problem.k_max)
+        if self.problem.blocks is None:
+            model.add_linear_constraint(sum(kept), self.problem.k_min, self.problem.k_max)
+        else:
+            for block in _blocks(kept, self.problem.blocks):
+                model.add_exactly_one(block)
         model.add_linear_constraint(cp_model.LinearExpr.weighted_sum(kept, self.items), low, high)
         for subset in excluded:
             inside = set(subset.tolist())
@@ -153,6 +157,11 @@ class _Model:
         return f"more than {SUBSETS} subsets are alike on the 64-bit grid; use method='meet-in-the-middle'."
 
 
+def _blocks(kept: list[Any], b: int) -> list[list[Any]]:
+    """The variables of each block of b samples."""
+    return [kept[first : first + b] for first in range(0, len(kept), b)]
+
+
 def _solve_interruptibly(solver: Any, model: Any) -> Any:
     """Solve in a thread of its own, so that Ctrl-C reaches Python and stops the search."""
     with ThreadPoolExecutor(1) as executor:
@@ -183,6 +192,8 @@ def cross_check(problem: Problem, solver: str, seconds: float) -> tuple[Answer, 
     count = mathopt.fast_sum(kept)
     model.add_linear_constraint(problem.k_min <= count)
     model.add_linear_constraint(count <= problem.k_max)
+    for block in _blocks(kept, problem.blocks) if problem.blocks else []:
+        model.add_linear_constraint(mathopt.fast_sum(block) == 1)
     if problem.eps is None:
         error = model.add_variable(lb=0.0)
         model.add_linear_constraint(error >= total - problem.target)

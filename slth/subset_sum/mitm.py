@@ -13,7 +13,7 @@ import numpy as np
 from slth._jit import merge, subsets
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
-from slth.subset_sum import unbounded
+from slth.subset_sum import blocks, unbounded
 from slth.subset_sum.plan import Layout, entries, hopeless, join_windows, make_layout
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import NEAREST, Scaled, scale_one
@@ -100,21 +100,25 @@ def meet(
     """
     taken, barred = forced
     free = problem.n - len(taken) - len(barred)
-    sizes = max(0, problem.k_min - len(taken)), min(free, problem.k_max - len(taken))
-    layout = plan_within((free, *sizes), max_bytes)
     scaled = scale_one(problem)
+    if problem.blocks is not None:
+        layout = blocks.plan_within(problem.blocks, problem.k_max, max_bytes)
+        scaled = blocks.relative(scaled, problem.blocks)
+    else:
+        sizes = max(0, problem.k_min - len(taken)), min(free, problem.k_max - len(taken))
+        layout = plan_within((free, *sizes), max_bytes)
     if layout.seconds <= SHORT and not layout.fixed and free == problem.n:
-        answer = _one_call(layout, scaled, problem.eps is None)
+        answer = _one_call(layout, scaled, problem)
         if answer is not None:
             return answer
     with Team(cpus() if threads is None else threads) as team:
         return _Long(problem, layout, scaled, max_bytes, deadline, team, forced).run()
 
 
-def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
+def _one_call(layout: Layout, scaled: Scaled, problem: Problem) -> Answer | None:
     """The whole search in one compiled call; None if rounding leaves several candidates."""
     work = np.empty(layout.length, np.int64)
-    mask = np.zeros(scaled.items.shape, np.bool_)
+    mask = np.zeros((1, problem.n), np.bool_)
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
     goals, enough, slack = scaled.targets, scaled.enough, scaled.slack
@@ -123,7 +127,7 @@ def _one_call(layout: Layout, scaled: Scaled, closest: bool) -> Answer | None:
     )
     if gaps[0] < 0:
         return None
-    proved = closest or bool(gaps[0] > enough[0] or enough[0] <= NEAREST)
+    proved = problem.eps is None or bool(gaps[0] > enough[0] or enough[0] <= NEAREST)
     return Answer(np.flatnonzero(mask[0]), proved, layout.merged + layout.joined)
 
 
@@ -190,14 +194,14 @@ class _Long:
         self.max_bytes, self.deadline, self.team = max_bytes, deadline, team
         self.taken = list(forced[0])
         self.places = np.setdiff1d(np.arange(problem.n), [*forced[0], *forced[1]])  # of the items searched
-        items = scaled.items[0][self.places]
-        self.free = len(items) - layout.fixed
-        self.items = items[: self.free]
+        self.free = len(self.places) - layout.fixed
+        items = scaled.items[0] if problem.blocks else scaled.items[0][self.places]
+        self.items = items if problem.blocks else items[: self.free]
         self.target = int(scaled.targets[0]) - int(scaled.items[0][self.taken].sum())
         self.memory = np.empty(layout.length, np.int64)
         self.work = 0
         self.halves: list[_Half] | None = None
-        last = items[self.free :].tolist()
+        last = items[self.free : len(self.places)].tolist()
         self.rests = [
             self.target - sum(x for i, x in enumerate(last) if pattern >> i & 1)
             for pattern in range(1 << layout.fixed)
@@ -311,10 +315,11 @@ class _Long:
 
     def _subsets(self, pairs: IntArray, windows: list[int]) -> list[list[int]]:
         """Every subset behind some pairs of half sums."""
-        half = self.free // 2
+        b = self.problem.blocks
+        half = self.free // 2 if b is None else self.free // b // 2 * b
         if self.halves is None:
-            parts = (self.items[:half], self.items[half:])
-            self.halves = [_Half(part, min(self.problem.k_max, len(part))) for part in parts]
+            parts = (self.items[:half], self.items[half : self.free])
+            self.halves = [_Half(part, min(self.problem.k_max, len(part)), b) for part in parts]
         left, right = self.halves
         found: list[list[int]] = []
         for x, y in pairs.tolist():
@@ -329,10 +334,11 @@ class _Long:
 class _Half:
     """All subsets of one half with a given sum, from two tables of quarter sums (built once, rarely)."""
 
-    def __init__(self, items: IntArray, largest: int) -> None:
-        self.cut = len(items) // 2
-        self.starts, sums = _combinations(items[: self.cut], largest)
-        self.ends, others = _combinations(items[self.cut :], largest)
+    def __init__(self, items: IntArray, largest: int, b: int | None) -> None:
+        self.blocks = b
+        self.cut = len(items) // 2 if b is None else len(items) // b // 2 * b
+        self.starts, sums = _combinations(items[: self.cut], largest, b)
+        self.ends, others = _combinations(items[self.cut :], largest, b)
         self.sums = sums
         self.order = np.argsort(others, kind="stable")
         self.ordered = others[self.order]
@@ -344,11 +350,16 @@ class _Half:
         for place in np.flatnonzero(last > first).tolist():
             for other in self.order[first[place] : last[place]].tolist():
                 subset = [*self.starts[place], *(self.cut + i for i in self.ends[other])]
-                if low <= len(subset) <= high:
+                if self.blocks or low <= len(subset) <= high:
                     found.append(subset)
         return found
 
 
-def _combinations(items: IntArray, largest: int) -> tuple[list[tuple[int, ...]], IntArray]:
+def _combinations(items: IntArray, largest: int, b: int | None) -> tuple[list[tuple[int, ...]], IntArray]:
+    if b is not None:  # relative to the first of each block
+        places = product(*(range(first, first + b) for first in range(0, len(items), b)))
+        relative = items - np.repeat(items[::b], b)
+        subsets = list(places)
+        return subsets, np.array([relative[list(c)].sum() for c in subsets], np.int64)
     subsets = [c for size in range(min(largest, len(items)) + 1) for c in combinations(range(len(items)), size)]
     return subsets, np.array([items[list(c)].sum() for c in subsets], np.int64)

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from slth._jit.pairs import BASE
+from slth._jit.pairs import BASE, GROUP
 from slth._typing import FloatArray, IntArray
 
 LOOKED_AT = 64  # rows from which the size of the samples is estimated: a guess that no answer depends on
@@ -38,7 +38,9 @@ class PairPlan:
     reach: float
 
 
-def plan_pairs(rows: FloatArray, targets: FloatArray, k_min: int, k_max: int, eps: float) -> PairPlan | None:
+def plan_pairs(
+    rows: FloatArray, targets: FloatArray, k_min: int, k_max: int, eps: float, blocks: int | None = None
+) -> PairPlan | None:
     """A plan for problems like the first of `rows` (B, n), `targets` (B,); None if other methods are better."""
     n = rows.shape[1]
     few = rows[:LOOKED_AT]
@@ -53,7 +55,11 @@ def plan_pairs(rows: FloatArray, targets: FloatArray, k_min: int, k_max: int, ep
         return None
     far = math.ldexp(float(np.abs(targets[:LOOKED_AT]).max(initial=0.0)), -top)
     base = min(n, 3 + math.ceil(far / spread / 2) if far < n else n)
-    attempts = plan_attempts(n, k_min, k_max, base, round(2.0 * math.log2(ratio / spread)) / 2.0)
+    log2_ratio = round(2.0 * math.log2(ratio / spread)) / 2.0
+    if blocks is None:
+        attempts = plan_attempts(n, k_min, k_max, base, log2_ratio)
+    else:
+        attempts = plan_block_attempts(n, blocks, log2_ratio)
     if attempts is None:
         return None
     room = 61 - (k_max + 3).bit_length()
@@ -89,8 +95,18 @@ def plan_attempts(n: int, k_min: int, k_max: int, base: int, log2_ratio: float) 
     for t in range(count):
         anchors = fewest + t % (most - fewest + 1)
         size = min(n, pool + anchors) if pool + anchors * _width(n, anchors) > n else pool
-        table.append((anchors, _width(n, anchors), size, t * step % n))
+        table.append((anchors, _width(n, anchors), size, t * step % n, 0))
     return np.array(table, np.int64)
+
+
+@lru_cache(maxsize=256)
+def plan_block_attempts(n: int, b: int, log2_ratio: float) -> IntArray | None:
+    """The same for one of each block of b: pairs of two neighbouring blocks, the other blocks settled."""
+    k = n // b
+    if b < GROUP or k < 2 or b * b * 2.0 ** (log2_ratio + 1) / math.sqrt(4 * math.pi) < FEWEST_HITS:
+        return None
+    step = next(s for s in range(max(1, round(0.382 * k)), k + 1) if math.gcd(s, k) == 1)
+    return np.array([(k - 2, b, 2 * b, t * step % k * b, b) for t in range(min(MOST_ATTEMPTS, k))], np.int64)
 
 
 def _width(n: int, anchors: int) -> int:

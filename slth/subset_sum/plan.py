@@ -168,7 +168,7 @@ def _quarters(cuts: list[int], k_max: int) -> tuple[list[Row], IntArray, tuple[i
                 lists[q, c] = quarter.find(quarter.size, (c, c)).source
         length = max(length, base + max(quarter.spare for quarter in quarters))
         splits.append(len(ops))
-    return ops, lists, (length, np.array([*cuts, splits[0]], np.int64))
+    return ops, lists, (length, np.array([*cuts, splits[0], 0], np.int64))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Problem:
         Sizes allowed, 0 <= k_min <= k_max <= n.
     eps : float or None
         Absolute tolerance, > 0; None asks for the closest subset.
+    blocks : int or None
+        b: exactly one of each b consecutive samples, n = k b; None: any subset of the sizes.
     """
 
     samples: FloatArray
@@ -38,22 +40,25 @@ class Problem:
     k_min: int
     k_max: int
     eps: float | None
+    blocks: int | None = None
 
     @property
     def n(self) -> int:
         return len(self.samples)
 
 
-def make_problem(samples: npt.ArrayLike, target: float, k: Sizes, eps: float | None) -> Problem:
+def make_problem(
+    samples: npt.ArrayLike, target: float, k: Sizes, eps: float | None, blocks: int | None = None
+) -> Problem:
     """Validate one problem given by the user."""
     array = as_floats(samples, "samples", ndim=1)
     if not array.size:
         raise InvalidInput("`samples` must not be empty; got shape (0,).")
     goal = as_real(target, "target")
-    low, high = as_sizes(k, array.size)
+    low, high = as_sizes(k, array.size) if blocks is None else as_blocks(blocks, k, array.size)
     tolerance = as_tolerance(eps)
     check_magnitudes(float(np.abs(array / 4).sum()), goal)
-    return Problem(read_only(array), goal, low, high, tolerance)
+    return Problem(read_only(array), goal, low, high, tolerance, blocks if blocks is None else int(blocks))
 
 
 def as_sizes(k: Any, n: int) -> tuple[int, int]:
@@ -70,6 +75,16 @@ def as_sizes(k: Any, n: int) -> tuple[int, int]:
         return low, high
     size = as_integer(k, "k", low=0, high=n)
     return size, size
+
+
+def as_blocks(blocks: Any, k: Any, n: int) -> tuple[int, int]:
+    """The sizes that one of each `blocks` of n samples leaves, (n / blocks, n / blocks)."""
+    b = as_integer(blocks, "blocks", low=1, high=n)
+    if n % b:
+        raise InvalidInput(f"`blocks` must divide the number of samples; got {b} for {n} samples.")
+    if k is not None and as_sizes(k, n) != (n // b, n // b):
+        raise InvalidInput(f"`k` must be None or {n // b} (= n / blocks) with `blocks`; got {k!r}.")
+    return n // b, n // b
 
 
 def as_tolerance(eps: Any) -> float | None:

@@ -108,6 +108,13 @@ class SubsetSumResult:
             f"number {problem.k_min} to {problem.k_max}",
             len(chosen),
         )
+        b = problem.blocks
+        _require(
+            b is None or bool((chosen // b == np.arange(problem.n // b)).all()),
+            "indices",
+            f"hold one of each {b} samples",
+            chosen,
+        )
         terms = problem.samples[chosen].tolist()
         _require(self.value == exact_value(terms), "value", f"equal {exact_value(terms)!r}", self.value)
         error = exact_error(terms, problem.target)
@@ -141,6 +148,8 @@ class BatchResult:
         Summed over the instances.
     limits : tuple of str
         Reasons behind statuses LIMIT.
+    blocks : int or None
+        b: one of each b consecutive samples.
     """
 
     samples: FloatArray
@@ -155,6 +164,7 @@ class BatchResult:
     method: str
     work: int
     limits: tuple[str, ...] = ()
+    blocks: int | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -163,7 +173,8 @@ class BatchResult:
         if not -len(self) <= i < len(self):
             raise IndexError(f"batch index {i} out of range for {len(self)} instances")
         samples = self.samples if self.samples.ndim == 1 else self.samples[i]
-        problem = Problem(samples, float(self.targets[i]), self.k_min, self.k_max, self.eps)
+        goal = float(self.targets[i])
+        problem = Problem(samples, goal, self.k_min, self.k_max, self.eps, self.blocks)
         status = Status(int(self.statuses[i]))
         limits = self.limits if status is Status.LIMIT else ()
         work = self.work // len(self)

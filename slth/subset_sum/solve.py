@@ -9,6 +9,8 @@ eps given, s / eps > 2^29, room for four groups  k-list              (s / eps)^(
 eps given, many subsets expected within it       pools               (s / eps)^(1/2)          found
 anything else                                    meet-in-the-middle  2^(n/2) at k near n/2    proved
 the same, lists beyond max_bytes                 .. g items fixed    x 2^(g/2), bytes / 2^(g/2)
+one of each block, eps, many expected within it  pools               (s / eps)^(1/2)          found
+one of each of k blocks of b                     meet-in-the-middle  b^(k/2)                  proved
 asked for by name                                exhaustive          2^n                      proved
 asked for by name                                cp-sat              exponential              proved
 asked for by name, with eps                      differencing        n log n                  found / not found
@@ -30,6 +32,7 @@ import numpy.typing as npt
 
 from slth._validate import as_choice, as_integer, as_real, read_only
 from slth.errors import CapacityExceeded, InvalidInput, SlthError
+from slth.subset_sum.blocks import probe as probe_blocks
 from slth.subset_sum.differencing import difference
 from slth.subset_sum.exhaustive import enumerate_all
 from slth.subset_sum.extremes import beyond
@@ -44,6 +47,7 @@ from slth.subset_sum.scaling import log2_ratio
 from slth.subset_sum.workers import as_threads
 
 METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat", "k-list", "differencing")
+WITH_BLOCKS = ("auto", "meet-in-the-middle", "cp-sat")
 HEURISTICS = ("k-list", "differencing")
 DEFAULT_BYTES = 4 << 30
 
@@ -60,6 +64,7 @@ def solve(
     threads: int | None = None,
     forced_in: Sequence[int] = (),
     forced_out: Sequence[int] = (),
+    blocks: int | None = None,
 ) -> SubsetSumResult:
     r"""Find a subset of `samples` whose sum is close to `target`, or prove that there is none.
 
@@ -89,6 +94,9 @@ def solve(
     forced_in, forced_out : sequence of int, optional
         Indices of samples that S must hold, and of samples that it must not; with "auto" and
         "meet-in-the-middle".
+    blocks : int, optional
+        b: S holds exactly one of each b consecutive samples, n = k b; k may be left out then. With "auto",
+        "meet-in-the-middle" and "cp-sat".
 
     Returns
     -------
@@ -122,8 +130,12 @@ def solve(
     >>> solve([0.5, -0.25, 0.75, 0.125], 0.6, k=2, eps=0.01).status.name
     'ABSENT_PROVED'
     """
-    problem = make_problem(samples, target, k, eps)
+    problem = make_problem(samples, target, k, eps, blocks)
     as_choice(method, "method", METHODS)
+    if blocks is not None and method not in WITH_BLOCKS:
+        raise InvalidInput(
+            f"`method` must be one of {', '.join(map(repr, WITH_BLOCKS))} with blocks; got {method!r}."
+        )
     memory = as_memory(max_bytes)
     deadline = math.inf
     if time_limit is not None:
@@ -141,6 +153,8 @@ def _as_forced(
     problem: Problem, forced_in: Sequence[int], forced_out: Sequence[int], method: str
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Checked, sorted indices of samples forced in and out."""
+    if problem.blocks is not None:
+        raise InvalidInput(f"`blocks` must be None with forced_in or forced_out; got {problem.blocks}.")
     if method not in ("auto", "meet-in-the-middle"):
         raise InvalidInput(
             f"`method` must be 'auto' or 'meet-in-the-middle' with forced_in or forced_out; got {method!r}."
@@ -194,9 +208,13 @@ def _automatic(problem: Problem, max_bytes: int, deadline: float, threads: int |
         chosen = beyond(problem)
         if chosen is not None:
             return judge(problem, Answer(chosen, True, problem.n), "extremes")
-        few = few_seconds(problem, max_bytes)
+        few = few_seconds(problem, max_bytes) if problem.blocks is None else math.inf
     work = 0
-    if problem.eps is not None and few > QUICK:
+    if problem.blocks is not None and problem.eps is not None:
+        chosen, work = probe_blocks(problem, max_bytes)
+        if chosen is not None:
+            return judge(problem, Answer(chosen, False, work), "pools")
+    elif problem.eps is not None and few > QUICK:
         if log2_ratio(problem.samples, problem.eps) > VERY_SMALL:
             merged = merge_four(problem)
             if merged is not None and merged[0] is not None:

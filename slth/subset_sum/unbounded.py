@@ -31,8 +31,12 @@ def needed_bytes(problem: Problem) -> int:
     *items, _ = as_integers([*problem.samples.tolist(), problem.target])
     length = max(abs(item) for item in items).bit_length() // 8
     n = problem.n
-    pairs = join_windows(n, problem.k_min, problem.k_max)
-    count = sum(entries(a, n // 2) for a, _ in pairs) + sum(entries(b, n - n // 2) for _, b in pairs)
+    if problem.blocks is not None:
+        half = problem.k_max // 2
+        count = int(problem.blocks**half + problem.blocks ** (problem.k_max - half))
+    else:
+        pairs = join_windows(n, problem.k_min, problem.k_max)
+        count = sum(entries(a, n // 2) for a, _ in pairs) + sum(entries(b, n - n // 2) for _, b in pairs)
     return count * (140 + length)
 
 
@@ -48,11 +52,17 @@ def closest(problem: Problem, max_bytes: int, deadline: float) -> tuple[IntArray
             f"more than `max_bytes`={max_bytes}. Raise `max_bytes`, or round the samples to a common grid."
         )
     *items, target = as_integers([*problem.samples.tolist(), problem.target])
-    half = problem.n // 2
-    left, right = _by_size(items[:half]), _by_size(items[half:])
+    pairs = [((0, 0), (0, 0))]
+    if problem.blocks is not None:
+        half = problem.k_max // 2 * problem.blocks
+        left, right = (_by_block(part, problem.blocks) for part in (items[:half], items[half:]))
+    else:
+        half = problem.n // 2
+        left, right = _by_size(items[:half]), _by_size(items[half:])
+        pairs = join_windows(problem.n, problem.k_min, problem.k_max)
     best: tuple[int, int, int] | None = None
     work = 0
-    for a, b in join_windows(problem.n, problem.k_min, problem.k_max):
+    for a, b in pairs:
         ups = list(merge_sorted(*left[a[0] : a[1] + 1]))
         downs = list(merge_sorted(*right[b[0] : b[1] + 1]))
         i, j = 0, len(downs) - 1
@@ -90,3 +100,12 @@ def _by_size(items: list[int]) -> list[list[Entry]]:
             longer.append(list(merge_sorted(kept, added)))
         lists = longer
     return lists
+
+
+def _by_block(items: list[int], b: int) -> list[list[Entry]]:
+    """Sorted sums with bits of one of each b items, as the list of one size."""
+    found = [(0, 0)]
+    for first in range(0, len(items), b):
+        block = range(first, first + b)
+        found = [(s + items[place], bits | 1 << place) for s, bits in found for place in block]
+    return [sorted(found)]
