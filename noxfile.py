@@ -32,6 +32,7 @@ def lint(session: nox.Session) -> None:
 EXTRAS = [
     "tests/baselines",
     "tests/cli/test_cli_compare.py",
+    "tests/cli/test_cli_targets.py",
     "tests/examples",
     "tests/experiments/test_experiments_sweep.py",
     "tests/groups/test_groups_representations.py",

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from slth.cli.inputs import READING, Reading, read_target
 from slth.cli.output import COMMON, Common, print_json, say
 
 
-def command(ticket: Path, /, *, target: Path | None = None, common: Common = COMMON) -> int:
+def command(
+    ticket: Path,
+    /,
+    *,
+    target: str | None = None,
+    reading: Reading = READING,
+    common: Common = COMMON,
+) -> int:
     """Derive everything that a ticket claims from its files, and compare.
 
     Exit code 0: every claim follows from the files. 1: something does not; each thing is named.
@@ -19,12 +27,14 @@ def command(ticket: Path, /, *, target: Path | None = None, common: Common = COM
     ticket
         Folder of the ticket.
     target
-        A .npz network that the ticket must approximate. Default: the one stored with it.
+        The network that the ticket must approximate: a file or example as `slth prune` takes them. Default:
+        the one stored with the ticket.
+    reading
+        How the target is read.
     """
-    from slth.readers.arrays import read_network
     from slth.tickets.check import check
 
-    report = check(ticket, None if target is None else read_network(target))
+    report = check(ticket, None if target is None else read_target(target, reading))
     if common.json:
         print_json("check", report.summary())
         return 0

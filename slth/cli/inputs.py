@@ -1,20 +1,62 @@
-"""How the command line reads its arguments: samples, subset sizes, domains, seeds."""
+"""How the command line reads its arguments: samples, subset sizes, target networks, domains, seeds."""
 
 from __future__ import annotations
 
 import secrets
 import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from cyclopts import Parameter
 
 from slth._typing import FloatArray
 from slth._validate import as_floats, as_integer, as_real
 from slth.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from slth.networks.network import Network
+
 MAX_FILE_BYTES = 1 << 30
+# Targets that are no files, by the name that `slth.examples.digits.digits` gives them.
+EXAMPLES = {"digits": "dense", "digits-cnn": "cnn", "digits-residual": "residual", "digits-d4": "d4"}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How a target network is read from its file.
+
+    Parameters
+    ----------
+    input_shape
+        Shape of one input, such as 64 or 1x28x28, where the file does not say.
+    architecture
+        Layers of an .npz or .safetensors file, such as "conv 8 3x3 pad 1 | relu | flatten | dense 10".
+    output
+        logits cuts a soft-max at the end.
+    """
+
+    input_shape: str | None = None
+    architecture: str | None = None
+    output: Literal["logits"] | None = None
+
+
+READING = Reading()
+
+
+def read_target(target: str, how: Reading = READING) -> Network:
+    """The network of a file, or of a shipped example: digits, digits-cnn, digits-residual, digits-d4."""
+    from slth.readers.read import read
+
+    if target in EXAMPLES:
+        from slth.examples.digits import digits
+
+        return digits(EXAMPLES[target]).network
+    shape = _shape(how.input_shape)
+    return read(Path(target), input_shape=shape, architecture=how.architecture, output=how.output)
 
 
 def parse_k(text: str) -> int | tuple[int, int] | None:
@@ -79,6 +121,17 @@ def read_json(path: Path) -> Any:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"cannot read {path} as JSON: {_why(error)}.") from None
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split("x"))
+    except ValueError:
+        raise InvalidInput(
+            f"`--input-shape` must be numbers joined by x, such as 1x28x28; got {text!r}."
+        ) from None
 
 
 def choose_seed(seed: int | None, bits: int = 64) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from slth.cli.inputs import choose_seed, parse_domain
+from slth.cli.inputs import EXAMPLES, READING, Reading, choose_seed, parse_domain, read_target
 from slth.cli.output import (
     COMMON,
     Common,
@@ -21,7 +21,7 @@ from slth.cli.output import (
     progress_bar,
     say,
 )
-from slth.errors import InvalidInput, WeightsUnreachable
+from slth.errors import WeightsUnreachable
 from slth.experiments.rounding import lower, upper
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def command(
     target: str,
     /,
     *,
-    out: Path,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
     eps: float,
-    domain: str | None = None,
+    domain: str = "box:0:1",
     density: float = 0.35,
     k: Annotated[
         list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
@@ -47,9 +47,7 @@ def command(
     budget: Literal["frobenius", "theorem"] = "frobenius",
     seed: int | None = None,
     inputs: Path | None = None,
-    input_shape: str | None = None,
-    architecture: str | None = None,
-    output: Literal["logits"] | None = None,
+    reading: Reading = READING,
     threads: int | None = None,
     common: Common = COMMON,
 ) -> int:
@@ -64,14 +62,14 @@ def command(
     Parameters
     ----------
     target
-        An .onnx, .npz or .safetensors file, or digits for the example that is shipped. An .npz file of
-        weight_1, bias_1, weight_2, ... needs no architecture.
+        An .onnx, .npz or .safetensors file, or one of the examples that are shipped: digits, digits-cnn,
+        digits-residual, digits-d4. An .npz file of weight_1, bias_1, weight_2, ... needs no architecture.
     out
         Folder to write; must not exist.
     eps
         Largest l2 error of the output over the domain.
     domain
-        box:LOW:HIGH, ball:RADIUS, or a .json file. Needed unless the target is digits (the box [0, 1]).
+        box:LOW:HIGH, ball:RADIUS, or a .json file: the inputs for which the error is certified.
     density
         k / n aimed at in each subset sum, where k is not given.
     k
@@ -88,36 +86,21 @@ def command(
         Of the random network. Default: drawn and printed.
     inputs
         .npz or .npy file of inputs (N, d) on which to prove equal predictions. Default for digits: its images.
-    input_shape
-        Shape of one input, such as 64 or 1x28x28, where the file does not say.
-    architecture
-        Layers of an .npz or .safetensors file, such as "conv 8 3x3 pad 1 | relu | flatten | dense 10".
-    output
-        logits cuts a soft-max at the end.
+    reading
+        How the target is read.
     threads
         Default: all cores; changes no result.
     """
+    from slth.examples.digits import digits
     from slth.readers.arrays import read_inputs
-    from slth.readers.read import read
     from slth.reports.outputs import refuse_existing
     from slth.reports.ticket_page import ticket_page
     from slth.tickets.prune import prune
 
     refuse_existing(out)
-    data: Any = None
-    if target == "digits":
-        from slth.examples.digits import digits
-
-        example = digits()
-        network, data = example.network, example.inputs
-        region = example.domain if domain is None else parse_domain(domain, network.input_size)
-    else:
-        network = read(Path(target), input_shape=_shape(input_shape), architecture=architecture, output=output)
-        if domain is None:
-            raise InvalidInput(
-                "`--domain` must be given for a network from a file: box:LOW:HIGH, ball:RADIUS or a .json file."
-            )
-        region = parse_domain(domain, network.input_size)
+    network = read_target(target, reading)
+    region = parse_domain(domain, network.input_size)
+    data: Any = digits().inputs if target in EXAMPLES else None
     if inputs is not None:
         data = read_inputs(inputs)
     chosen, drawn = choose_seed(seed)
@@ -161,17 +144,6 @@ def command(
     return 0
 
 
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split("x"))
-    except ValueError:
-        raise InvalidInput(
-            f"`--input-shape` must be numbers joined by x, such as 1x28x28; got {text!r}."
-        ) from None
-
-
 def _one_or_all(values: list[int] | None) -> int | Sequence[int] | None:
     if not values:
         return None
@@ -179,12 +151,15 @@ def _one_or_all(values: list[int] | None) -> int | Sequence[int] | None:
 
 
 def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> None:
+    from slth.reports.ticket_page import domain_text
+
     certificate = summary["certificate"]
     pairs: list[tuple[str, Any]] = [
         (
             "certified error",
             f"{upper(certificate['bound'], 6)} <= eps = {summary['eps']:g} (l2, sup over the domain)",
         ),
+        ("domain", domain_text(ticket.construction.domain)),
         ("budget", f"{upper(certificate['budget'], 6)} (from the tolerances alone)"),
         ("worst error found", lower(certificate["lower_estimate"], 6)),
         ("kept", f"{ticket.kept} of {ticket.parameters}: {density_text(ticket.density)}"),

@@ -93,7 +93,7 @@ def _declared(node: Linear, given: Orbits | DenseIntertwiners, tolerance: float)
         coefficients = project(node.matrix(), given, tolerance=tolerance)
         numbers = None if bias is None else project_bias(bias, given, tolerance=tolerance).ravel()
     except InvalidInput as error:
-        raise InvalidInput(f"{error} (layer {node.name!r})") from None
+        raise InvalidInput(f"{str(error).removesuffix('.')} (layer {node.name!r}).") from None
     if numbers is not None and not numbers.size:
         numbers = None  # a zero bias where no other is invariant
     return Linear(node.name, node.input, np.ascontiguousarray(coefficients), basis, numbers)

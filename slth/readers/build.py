@@ -276,7 +276,7 @@ def _named(layer: str) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        raise InvalidInput(f"{error} (layer {layer!r})") from None
+        raise InvalidInput(f"{str(error).removesuffix('.')} (layer {layer!r}).") from None
 
 
 def refused(rule: str, got: str, layer: str, remedy: str = "") -> InvalidInput:

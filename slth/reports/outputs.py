@@ -23,7 +23,7 @@ def refuse_existing(path: Path, *, overwrite: bool = False, folder: bool = False
     if not os.path.lexists(path):
         return
     if not overwrite:
-        raise OutputExists(f"{path} exists already. Remove it, choose another place, or use --force.")
+        raise OutputExists(f"{path} exists already. Remove it or choose another place.")
     if folder and not _is_report(path):
         raise OutputExists(f"{path} is not a report of slth, so it is not replaced. Choose another place.")
     if not folder and not path.is_file():

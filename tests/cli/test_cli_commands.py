@@ -269,7 +269,6 @@ def test_prune_says_which_weights_cannot_be_reached(target: Path, tmp_path: Path
     [
         ({"--domain": "box:1:0"}, "`low` must be <= `high`"),
         ({"--domain": "cube"}, "`--domain` must be"),
-        ({"--domain": None}, "`--domain` must be given for a network from a file"),
         ({"--eps": "0"}, "`eps` must be"),
         ({"--eps": "nan"}, "`eps` must be"),
         ({"--density": "1.5"}, "`subset_density` must be"),

@@ -58,7 +58,7 @@ def test_overwrite_replaces_a_whole_report(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     place = tmp_path / "report"
     report(place, "old")
-    with pytest.raises(OutputExists, match=r"report exists already. Remove it, .* or use --force"):
+    with pytest.raises(OutputExists, match=r"report exists already. Remove it or choose another place"):
         refuse_existing(place)
     precious = tmp_path / "home"
     precious.mkdir()
