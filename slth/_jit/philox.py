@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from slth._jit._options import routine
-from slth._typing import WordArray
+from slth._typing import IntArray, WordArray
 
 ROUNDS = 10
 WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
@@ -63,54 +63,52 @@ def block(
 
 
 @routine
-def fill_words(keys: WordArray, stream: np.uint64, first_j: int, first_c: int, out: WordArray) -> None:
-    """out[j, c, o] = word o of counter (0, first_c + c, first_j + j, stream).
+def fill_rows(keys: WordArray, stream: np.uint64, owners: IntArray, copies: IntArray, out: WordArray) -> None:
+    """out[r, o] = word o of counter (0, copies[r], owners[r], stream).
 
-    keys : (10, 2) uint64; stream : uint64; first_j, first_c : int64 >= 0; out : (J, C, O) uint64, written.
+    keys : (10, 2) uint64; stream : uint64; owners, copies : (R,) int64 >= 0; out : (R, O) uint64, written.
     numpy steps the counter before its first block, so words 4b .. 4b+3 come from counter word b + 1.
-    O(J C ceil(O / 4)) blocks.
+    O(R ceil(O / 4)) blocks.
     """
-    length = out.shape[2]
+    length = out.shape[1]
     whole = length // 4 * 4
-    for j in range(out.shape[0]):
-        column = np.uint64(first_j + j)
-        for c in range(out.shape[1]):
-            copy = np.uint64(first_c + c)
-            counter = _ZERO
-            for o in range(0, whole, 4):
-                counter = counter + _ONE
-                w0, w1, w2, w3 = block(keys, counter, copy, column, stream)
-                out[j, c, o] = w0
-                out[j, c, o + 1] = w1
-                out[j, c, o + 2] = w2
-                out[j, c, o + 3] = w3
-            if whole < length:
-                w0, w1, w2, _ = block(keys, counter + _ONE, copy, column, stream)
-                out[j, c, whole] = w0
-                if whole + 1 < length:
-                    out[j, c, whole + 1] = w1
-                if whole + 2 < length:
-                    out[j, c, whole + 2] = w2
+    for r in range(out.shape[0]):
+        owner = np.uint64(owners[r])
+        copy = np.uint64(copies[r])
+        counter = _ZERO
+        for o in range(0, whole, 4):
+            counter = counter + _ONE
+            w0, w1, w2, w3 = block(keys, counter, copy, owner, stream)
+            out[r, o] = w0
+            out[r, o + 1] = w1
+            out[r, o + 2] = w2
+            out[r, o + 3] = w3
+        if whole < length:
+            w0, w1, w2, _ = block(keys, counter + _ONE, copy, owner, stream)
+            out[r, whole] = w0
+            if whole + 1 < length:
+                out[r, whole + 1] = w1
+            if whole + 2 < length:
+                out[r, whole + 2] = w2
 
 
 @routine
-def fill_matched(keys: WordArray, stream: np.uint64, first_j: int, out: WordArray) -> None:
-    """out[j, c] = word first_j + j of counter (0, c, first_j + j, stream): one block each.
+def fill_edges(
+    keys: WordArray, stream: np.uint64, owners: IntArray, copies: IntArray, ends: IntArray, out: WordArray
+) -> None:
+    """out[r] = word ends[r] of counter (0, copies[r], owners[r], stream): one block each.
 
-    keys : (10, 2) uint64; stream : uint64; first_j : int64 >= 0; out : (J, C) uint64, written.
+    keys : (10, 2) uint64; stream : uint64; owners, copies, ends : (R,) int64 >= 0; out : (R,) uint64, written.
     """
-    for j in range(out.shape[0]):
-        number = first_j + j
-        column = np.uint64(number)
-        counter = np.uint64(number // 4 + 1)
-        lane = number % 4
-        for c in range(out.shape[1]):
-            w0, w1, w2, w3 = block(keys, counter, np.uint64(c), column, stream)
-            if lane == 0:
-                out[j, c] = w0
-            elif lane == 1:
-                out[j, c] = w1
-            elif lane == 2:
-                out[j, c] = w2
-            else:
-                out[j, c] = w3
+    for r in range(out.shape[0]):
+        lane = ends[r] % 4
+        counter = np.uint64(ends[r] // 4 + 1)
+        w0, w1, w2, w3 = block(keys, counter, np.uint64(copies[r]), np.uint64(owners[r]), stream)
+        if lane == 0:
+            out[r] = w0
+        elif lane == 1:
+            out[r] = w1
+        elif lane == 2:
+            out[r] = w2
+        else:
+            out[r] = w3

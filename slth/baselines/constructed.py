@@ -46,7 +46,7 @@ def facts(ticket: Ticket) -> dict[str, Any]:
         "m": ticket.parameters,
         "m_t": ticket.target_parameters,
         "kept": ticket.kept,
-        "paper_kept": 2 * sum(layer.kept_second for layer in ticket.layers),
+        "paper_kept": 2 * sum(layer.serving for layer in ticket.layers),
         "k": [layer.k for layer in ticket.layers],
         "bound": _hex(certificate.bound),
         "found_error": _hex(certificate.lower_estimate),

@@ -42,7 +42,7 @@ def command(
         list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
     ] = None,
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
-    arrangement: Literal["sign-matched", "paper"] = "sign-matched",
+    arrangement: Literal["auto", "sign-matched", "paper", "assigned", "gathered"] = "sign-matched",
     search: Literal["within", "closest"] = "within",
     budget: Literal["frobenius", "theorem"] = "frobenius",
     seed: int | None = None,
@@ -77,7 +77,8 @@ def command(
     copies
         Random neurons per input, one value or one per layer. Default: as few as are predicted to do.
     arrangement
-        Which random neurons may serve which sign.
+        Which random neurons may serve which weight: in their own order (sign-matched, paper), or the input or
+        output that their own weights suit (assigned, gathered); auto: per layer the smaller.
     search
         Any subset within the tolerance, or the closest (slower, smaller error).
     budget

@@ -1,10 +1,11 @@
 """The random network that tickets are cut from: a specification from which any weight is made again alone.
 
 A source is never stored. It has, per target layer, a block of hidden neurons: `copies` of them for each of
-`inputs` inputs (one of the inputs is the constant 1 when the target layer has a bias). Hidden neuron (j, c)
-has one incoming weight per input (sublayer 0) and one outgoing weight per output (sublayer 1). The random
-word of a weight depends on nothing but the seed and the weight's own place, so that a source with more
-copies, inputs, outputs or layers extends a smaller one. In five lines of numpy, without this package::
+its owners, the inputs (one of them is the constant 1 when the target layer has a bias) or the outputs. Hidden
+neuron (j, c), copy c of owner j, has one incoming weight per input (sublayer 0) and one outgoing weight per
+output (sublayer 1). The random word of a weight depends on nothing but the seed and the weight's own place, so
+that a source with more copies, inputs, outputs or layers extends a smaller one. In five lines of numpy, without
+this package::
 
     import numpy as np
     def weight(seed, layer, sublayer, j, c, other):  # other: input (sublayer 0) or output (sublayer 1)
@@ -15,6 +16,7 @@ copies, inputs, outputs or layers extends a smaller one. In five lines of numpy,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,15 +24,16 @@ from typing import Any
 
 import numpy as np
 
-from slth._jit.philox import fill_matched, fill_words, round_keys
+from slth._jit.philox import fill_edges, fill_rows, round_keys
 from slth._typing import IntArray, WordArray
-from slth._validate import as_integer
+from slth._validate import as_choice, as_integer
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.laws.words import word_law
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 
 FORMAT = "slth-source/1"
+OWNERS = ("inputs", "outputs")
 MAX_WIDTH = 2**31
 MAX_LAYERS = 10**4
 MAX_SEED = 2**128 - 1
@@ -49,18 +52,23 @@ class SourceLayer:
     inputs : int
         Input features of the target layer, plus one (the last, a constant) if it has a bias.
     copies : int
-        Hidden neurons (copies of the feature) per input.
+        Hidden neurons per owner.
     outputs : int
         Outgoing weights of a hidden neuron: outputs of a dense target layer; output features it feeds times
         maps of the basis in general.
     constant_outputs : int, optional
         Outgoing weights of the last input's hidden neurons, where biases are another number than `outputs`.
+    owners : {"inputs", "outputs"}
+        To whom the hidden neurons belong: `copies` to each input, or to each output. It decides their number
+        and how they are counted off, nothing else: every hidden neuron has weights from all inputs, to all
+        outputs.
     """
 
     inputs: int
     copies: int
     outputs: int
     constant_outputs: int | None = None
+    owners: str = "inputs"
 
     def __post_init__(self) -> None:
         for name in ("inputs", "copies", "outputs"):
@@ -69,6 +77,17 @@ class SourceLayer:
         if self.constant_outputs is not None:
             value = as_integer(self.constant_outputs, "constant_outputs", low=1, high=MAX_WIDTH)
             object.__setattr__(self, "constant_outputs", value)
+        as_choice(self.owners, "owners", OWNERS)
+        if self.owners == "outputs" and self.constant_outputs is not None:
+            raise InvalidInput(
+                "`constant_outputs` must be None when hidden neurons belong to outputs; "
+                f"got {self.constant_outputs}."
+            )
+
+    @property
+    def groups(self) -> int:
+        """Number of owners."""
+        return self.inputs if self.owners == "inputs" else self.outputs
 
     @property
     def ends(self) -> int:
@@ -77,9 +96,10 @@ class SourceLayer:
 
     @property
     def parameters(self) -> int:
-        """Number of random weights: copies * (inputs^2 + outgoing weights of one neuron of every input)."""
+        """Number of random weights: copies * (owners * inputs + outgoing weights of one neuron of every
+        owner)."""
         last = self.outputs if self.constant_outputs is None else self.constant_outputs
-        return self.copies * (self.inputs * self.inputs + (self.inputs - 1) * self.outputs + last)
+        return self.copies * (self.groups * self.inputs + (self.groups - 1) * self.outputs + last)
 
 
 @dataclass(frozen=True)
@@ -111,9 +131,9 @@ class Source:
     Examples
     --------
     >>> source = Source(seed=7, layers=(SourceLayer(inputs=3, copies=2, outputs=4),))
-    >>> source.outgoing(0, 1).shape, source.parameters
-    ((2, 4), 42)
-    >>> float(source.outgoing(0, 1)[1, 3]) * 2.0**-source.scale_bits == source.weight(0, 1, 1, 1, 3)
+    >>> source.block(0, 1, 0, 3).shape, source.parameters
+    ((3, 2, 4), 42)
+    >>> float(source.block(0, 1, 1, 2)[0, 1, 3]) * 2.0**-source.scale_bits == source.weight(0, 1, 1, 1, 3)
     True
     """
 
@@ -134,7 +154,13 @@ class Source:
 
     @classmethod
     def for_network(
-        cls, network: Network, copies: int | Sequence[int], *, seed: int, law: str = "uniform"
+        cls,
+        network: Network,
+        copies: int | Sequence[int],
+        *,
+        seed: int,
+        law: str = "uniform",
+        owners: str | Sequence[str] = "inputs",
     ) -> Source:
         """Source with the widths that a target network needs.
 
@@ -143,25 +169,29 @@ class Source:
         network : Network
             Any; its linear nodes are the layers, in topological order.
         copies : int or sequence of int
-            Hidden neurons per input, for all layers or for each.
+            Hidden neurons per owner, for all layers or for each.
         seed : int
             In [0, 2^128).
         law : str
             Law of every weight.
+        owners : str or sequence of str
+            "inputs" or "outputs", for all layers or for each.
 
         Raises
         ------
         InvalidInput
-            If the network has no linear node or `copies` does not fit it.
+            If the network has no linear node, or `copies` or `owners` does not fit it.
         """
         linear = linear_nodes(network)
         each = list(copies) if isinstance(copies, Sequence) else [copies] * len(linear)
-        if len(each) != len(linear):
-            raise InvalidInput(f"`copies` must have one entry per layer ({len(linear)}); got {len(each)}.")
+        whose = [owners] * len(linear) if isinstance(owners, str) else list(owners)
+        for name, given in (("copies", each), ("owners", whose)):
+            if len(given) != len(linear):
+                raise InvalidInput(f"`{name}` must have one entry per layer ({len(linear)}); got {len(given)}.")
         widths = [slots(node) for node in linear]
         layers = tuple(
-            SourceLayer(own.inputs, count, own.outputs, own.constant_outputs)
-            for own, count in zip(widths, each, strict=True)
+            SourceLayer(own.inputs, count, own.outputs, own.constant_outputs, owner)
+            for own, count, owner in zip(widths, each, whose, strict=True)
         )
         return cls(seed, law, layers)
 
@@ -176,55 +206,69 @@ class Source:
         return sum(layer.parameters for layer in self.layers)
 
     def matched(self, layer: int) -> IntArray:
-        """Numerators (inputs, copies) of the edges from input j to its own hidden neurons (j, c)."""
+        """Numerators (owners, copies) of the edge between every hidden neuron and its own owner."""
         spec = self._layer(layer)
-        words = _allocate((spec.inputs, spec.copies))
-        keys = round_keys(self.seed)
-        stream = np.uint64(2 * layer)
-        step = max(1, CHUNK_WORDS // 4 // spec.copies)
-        for j in range(0, spec.inputs, step):
-            fill_matched(keys, stream, j, words[j : j + step])
-        return word_law(self.law).numerators(words)
+        neurons = _numbers(0, spec.groups * spec.copies)
+        own = neurons // spec.copies
+        sublayer = 0 if spec.owners == "inputs" else 1
+        return self.edges(layer, sublayer, neurons, own).reshape(spec.groups, spec.copies)
 
-    def incoming(self, layer: int, j: int) -> IntArray:
-        """Numerators (copies, inputs) of all edges into hidden neurons (j, c), c ascending."""
-        spec = self._layer(layer)
-        j = as_integer(j, "j", low=0, high=spec.inputs - 1)
-        block: IntArray = self._words(2 * layer, j, j + 1, spec.copies, spec.inputs)[0]
-        return block
+    def edges(self, layer: int, sublayer: int, neurons: IntArray, ends: IntArray) -> IntArray:
+        """Numerators (R,) of single edges, anywhere in the layer.
 
-    def outgoing(self, layer: int, j: int) -> IntArray:
-        """Numerators (copies, ends) of all edges out of hidden neurons (j, c), c ascending."""
-        j = as_integer(j, "j", low=0, high=self._layer(layer).inputs - 1)
-        block: IntArray = self.outgoing_block(layer, j, j + 1)[0]
-        return block
-
-    def outgoing_block(self, layer: int, j_start: int, j_stop: int) -> IntArray:
-        """Numerators (j_stop - j_start, copies, ends): `outgoing` of inputs j_start .. j_stop - 1.
-
-        Where the constant has another number of outgoing weights, rows are as long as the longer, and the
-        words beyond an input's own number are those of no weight.
-
-        Raises
-        ------
-        InvalidInput
-            If `layer` or the range is outside the source.
-        CapacityExceeded
-            If the block is larger than 4 GiB; ask for fewer inputs at a time.
-        """
-        spec = self._layer(layer)
-        j_start = as_integer(j_start, "j_start", low=0, high=spec.inputs)
-        j_stop = as_integer(j_stop, "j_stop", low=j_start, high=spec.inputs)
-        return self._words(2 * layer + 1, j_start, j_stop, spec.copies, spec.ends)
-
-    def weight(self, layer: int, sublayer: int, j: int, c: int, other: int) -> float:
-        """One weight, by numpy's own Philox; `other` is the input (sublayer 0) or output (sublayer 1).
-
-        Independent of the compiled generator. O(1) time.
+        neurons : int64 (R,), hidden neuron (j, c) being number j * copies + c; ends : int64 (R,), the other end
+        of each edge, an input (sublayer 0) or an output (sublayer 1). O(R) time.
         """
         spec = self._layer(layer)
         sublayer = as_integer(sublayer, "sublayer", low=0, high=1)
-        j = as_integer(j, "j", low=0, high=spec.inputs - 1)
+        owners, copies = np.divmod(np.ascontiguousarray(neurons, dtype=np.int64), spec.copies)
+        others = np.ascontiguousarray(ends, dtype=np.int64)
+        words = _allocate(owners.shape)
+        keys, stream = round_keys(self.seed), np.uint64(2 * layer + sublayer)
+        step = max(1, CHUNK_WORDS // 4)
+        for start in range(0, words.size, step):
+            part = slice(start, start + step)
+            fill_edges(keys, stream, owners[part], copies[part], others[part], words[part])
+        return word_law(self.law).numerators(words)
+
+    def rows(self, layer: int, sublayer: int, neurons: IntArray) -> IntArray:
+        """Numerators (R, inputs) or (R, ends) of all edges into (sublayer 0) or out of (1) hidden neurons.
+
+        neurons : int64 (R,), (j, c) being number j * copies + c. Where the constant has another number of
+        outgoing weights, rows are as long as the longer, and the words beyond an input's own number are those
+        of no weight. Raises CapacityExceeded when the result is larger than 4 GiB; ask for fewer at a time.
+        """
+        spec = self._layer(layer)
+        sublayer = as_integer(sublayer, "sublayer", low=0, high=1)
+        owners, copies = np.divmod(np.ascontiguousarray(neurons, dtype=np.int64), spec.copies)
+        width = spec.ends if sublayer else spec.inputs
+        words = _allocate((owners.size, width))
+        keys, stream = round_keys(self.seed), np.uint64(2 * layer + sublayer)
+        step = max(1, CHUNK_WORDS // width)
+        for start in range(0, owners.size, step):
+            part = slice(start, start + step)
+            fill_rows(keys, stream, owners[part], copies[part], words[part])
+        return word_law(self.law).numerators(words)
+
+    def block(self, layer: int, sublayer: int, start: int, stop: int) -> IntArray:
+        """`rows` of all hidden neurons of owners start .. stop - 1, as (stop - start, copies, ends).
+
+        Raises InvalidInput if a number is outside the source, CapacityExceeded as `rows` does.
+        """
+        spec = self._layer(layer)
+        start = as_integer(start, "start", low=0, high=spec.groups)
+        stop = as_integer(stop, "stop", low=start, high=spec.groups)
+        rows = self.rows(layer, sublayer, _numbers(start * spec.copies, stop * spec.copies))
+        return rows.reshape(stop - start, spec.copies, rows.shape[1])
+
+    def weight(self, layer: int, sublayer: int, j: int, c: int, other: int) -> float:
+        """The weight of copy c of owner j to or from `other`, an input (sublayer 0) or output (sublayer 1).
+
+        By numpy's own Philox: independent of the compiled generator. O(1) time.
+        """
+        spec = self._layer(layer)
+        sublayer = as_integer(sublayer, "sublayer", low=0, high=1)
+        j = as_integer(j, "j", low=0, high=spec.groups - 1)
         c = as_integer(c, "c", low=0, high=spec.copies - 1)
         ends = spec.inputs
         if sublayer:
@@ -244,7 +288,7 @@ class Source:
             "seed": str(self.seed),
             "law": self.law,
             "layers": [
-                {key: value for key, value in asdict(layer).items() if value is not None}
+                {key: value for key, value in asdict(layer).items() if value not in (None, "inputs")}
                 for layer in self.layers
             ],
         }
@@ -272,38 +316,33 @@ class Source:
             keys: tuple[str, ...] = ("inputs", "copies", "outputs")
             if isinstance(item, Mapping) and item.get("constant_outputs") is not None:
                 keys = (*keys, "constant_outputs")
+            if isinstance(item, Mapping) and item.get("owners") == "outputs":
+                keys = (*keys, "owners")
             layers.append(SourceLayer(**_fields(item, f"layers[{i}]", keys)))
         return cls(int(seed), fields["law"], tuple(layers))
 
     def _layer(self, layer: int) -> SourceLayer:
         return self.layers[as_integer(layer, "layer", low=0, high=len(self.layers) - 1)]
 
-    def _words(self, stream: int, j_start: int, j_stop: int, copies: int, ends: int) -> IntArray:
-        """Numerators (j_stop - j_start, copies, ends) of one sublayer's stream."""
-        words = _allocate((j_stop - j_start, copies, ends))
-        keys = round_keys(self.seed)
-        if copies * ends <= CHUNK_WORDS:
-            step = CHUNK_WORDS // (copies * ends)
-            for j in range(0, j_stop - j_start, step):
-                fill_words(keys, np.uint64(stream), j_start + j, 0, words[j : j + step])
-        else:
-            step = max(1, CHUNK_WORDS // ends)
-            for j in range(j_stop - j_start):
-                for c in range(0, copies, step):
-                    fill_words(keys, np.uint64(stream), j_start + j, c, words[j : j + 1, c : c + step])
-        return word_law(self.law).numerators(words)
+
+def _numbers(start: int, stop: int) -> IntArray:
+    """start .. stop - 1; refused before they are made when there are too many to have weights in memory."""
+    _fits((stop - start,))
+    return np.arange(start, stop, dtype=np.int64)
 
 
 def _allocate(shape: tuple[int, ...]) -> WordArray:
-    size = 8
-    for length in shape:
-        size *= length
+    _fits(shape)
+    return np.empty(shape, dtype=np.uint64)
+
+
+def _fits(shape: tuple[int, ...]) -> None:
+    size = 8 * math.prod(shape)
     if size > MAX_BLOCK_BYTES:
         raise CapacityExceeded(
             f"a block of weights of shape {shape} needs {size / 2**30:.1f} GiB, more than "
-            f"{MAX_BLOCK_BYTES / 2**30:.0f} GiB. Ask for fewer inputs at a time, or one weight alone."
+            f"{MAX_BLOCK_BYTES / 2**30:.0f} GiB. Ask for fewer hidden neurons at a time, or one weight alone."
         )
-    return np.empty(shape, dtype=np.uint64)
 
 
 def _fields(data: object, name: str, keys: tuple[str, ...]) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 EPS = 0.05
 # finer than the published densities where the tickets are
 DENSITIES = sorted({*GAMMAS, *(round(0.5 / 1.3**step, 4) for step in range(14))}, reverse=True)
-ARRANGEMENTS = ("sign-matched", "paper")
+SHOWN = ("sign-matched", "paper")
 # Theorem 2 just inside its hypotheses, and the second moment where it is strong
 VERIFICATIONS: tuple[dict[str, Any], ...] = (
     {"n": 20, "k": 5, "eps": 1e-4, "bound": "theorem-2", "trials": 20_000},
@@ -79,7 +79,7 @@ def reproduce(
         seconds: dict[str, float] = {}
         tickets: dict[str, Ticket] = {}
         checks: dict[str, dict[str, Any]] = {}
-        for arrangement in ARRANGEMENTS:
+        for arrangement in SHOWN:
             name = f"ticket-{arrangement}"
             tickets[name], seconds[f"prune {arrangement}"] = _prune(example, arrangement, seed, threads, tell)
             tickets[name].save(folder / name, page=ticket_page(tickets[name]))

@@ -1,13 +1,24 @@
-"""Arrangements: which hidden neurons of an input may serve which half of a weight.
+"""Arrangements: which hidden neurons may serve which half of a weight, and which subsets are allowed.
 
 A weight w acts as w max(x, 0) - w max(-x, 0). The positive half is served by neurons with a > 0, the
 negative half by neurons with a < 0; an input that cannot be negative has no negative half.
 
-* ``sign-matched``: each neuron serves the half that its own sign matches; the sample of a half holds the
-  products of exactly those neurons, and k of them are kept.
+Neurons owned by inputs (`slth.tickets.wiring`):
+
 * ``paper``: as in [natale2024], Theorem 3. The copies are divided in advance between the halves; products
   with a wrong-sign first weight are zeros of the sample. k of the sample are chosen, but an edge from such
   a neuron carries nothing: it is *dead*, pruned, and reported apart.
+* ``sign-matched``: each neuron serves the half that its own sign matches; the sample of a half holds the
+  products of exactly those neurons, and k of them are kept.
+* ``assigned``: neurons choose their input and half by their own incoming weights (`slth.tickets.assignment`),
+  so that hardly any has the wrong sign or a small weight; otherwise as sign-matched.
+
+Neurons owned by outputs, where inputs are never negative:
+
+* ``gathered``: neurons choose their output by their own outgoing weights, and keep positive edges from inputs.
+
+``auto`` takes, for each layer, the one of sign-matched, assigned and gathered that is predicted to need the
+fewest parameters.
 """
 
 from __future__ import annotations
@@ -18,7 +29,10 @@ import numpy as np
 
 from slth._typing import IntArray
 
-ARRANGEMENTS = ("sign-matched", "paper")
+SINGLE = ("sign-matched", "paper", "assigned", "gathered")
+ARRANGEMENTS = ("auto", *SINGLE)
+# Arrangements whose neurons choose their owner.
+CHOOSING = ("assigned", "gathered")
 
 
 @dataclass(frozen=True)
@@ -42,22 +56,27 @@ def halves(arrangement: str, first: IntArray, *, signed: bool) -> tuple[HalfSamp
 
     first : int64 (N,), numerators of the incoming weights a_1..a_N of one input's neurons.
     """
-    if arrangement == "sign-matched":
+    if arrangement in ("sign-matched", "assigned"):
         served = [np.flatnonzero(first > 0)]
         if signed:
             served.append(np.flatnonzero(first < 0))
         return tuple(HalfSample(live.astype(np.int64), 0) for live in served)
-    middle = half_boundary(first.size, signed=signed)
-    groups = [(np.arange(middle), 1)]
-    if signed:
-        groups.append((np.arange(middle, first.size), -1))
     samples = []
-    for copies, sign in groups:
-        live = copies[sign * first[copies] > 0].astype(np.int64)
+    for copies, sign in half_groups(first.size, signed=signed):
+        live = copies[sign * first[copies] > 0]
         samples.append(HalfSample(live, copies.size - live.size))
     return tuple(samples)
 
 
+def half_groups(copies: int, *, signed: bool) -> tuple[tuple[IntArray, int], ...]:
+    """Copies of each half and its sign, where they are divided in advance."""
+    middle = half_boundary(copies, signed=signed)
+    groups = [(np.arange(middle, dtype=np.int64), 1)]
+    if signed:
+        groups.append((np.arange(middle, copies, dtype=np.int64), -1))
+    return tuple(groups)
+
+
 def half_boundary(copies: int, *, signed: bool) -> int:
-    """First copy of the negative group in the paper's arrangement (all copies are positive when unsigned)."""
+    """First copy of the negative group where copies are divided in advance (all are positive when unsigned)."""
     return copies // 2 if signed else copies

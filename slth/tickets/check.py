@@ -32,6 +32,8 @@ from slth.tickets.layer import Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
 
+# The arrangements, and whether their neurons choose their owners.
+_CHOOSES = {"sign-matched": False, "paper": False, "assigned": True, "gathered": True}
 # A claim may exceed what is derived here by this much (another machine's rounding), never fall below it.
 _CLAIM_ROOM = 2.0**-20
 
@@ -133,9 +135,9 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
     found = derive(contents.source, contents.target, construction)
     weights = scaled_slots(contents.target, construction.scales)
     for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
-        first = contents.source.matched(index)
         problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
-        problems += _size_problems(layer, own, weights[index], first, construction.arrangement)
+        first = contents.source.matched(index) if layer.arrangement == "paper" else None
+        problems += _size_problems(layer, own, weights[index], first)
         problems += _tolerance_problems(layer, own, weights[index])
     return problems + _claim_problems(contents, found), found
 
@@ -149,14 +151,20 @@ def _shape_problems(contents: Contents) -> list[str]:
         return [f"the domain has {construction.domain.size} coordinates, the target {target.input_size} inputs"]
     if len(nodes) != len(construction.layers):
         return [f"the target has {len(nodes)} linear nodes, the ticket {len(construction.layers)} layers"]
-    if construction.arrangement not in ("sign-matched", "paper"):
-        problems.append(f"unknown arrangement {construction.arrangement!r}")
     if construction.budget not in ("frobenius", "theorem"):
         problems.append(f"unknown budget counting {construction.budget!r}")
     for index, (layer, node) in enumerate(zip(construction.layers, nodes, strict=True)):
         shape, widths, own = (layer.outputs, layer.inputs), slots(node), contents.source.layers[index]
         if layer.name != node.name or layer.biased != (node.bias is not None):
             problems.append(f"layer {layer.name!r} is not the target's node {node.name!r}")
+        if layer.arrangement not in _CHOOSES:
+            problems.append(f"layer {layer.name!r}: unknown arrangement {layer.arrangement!r}")
+        elif _CHOOSES[layer.arrangement] != (layer.members is not None):
+            problems.append(f"layer {layer.name!r}: its arrangement and the owners of its neurons do not fit")
+        if layer.signed and layer.owners == "outputs":
+            problems.append(
+                f"layer {layer.name!r}: neurons owned by outputs need inputs that are never negative"
+            )
         if (widths.rows, widths.inputs) != shape:
             problems.append(f"layer {layer.name!r}: target and masks differ in shape")
         if (own.outputs, own.constant_outputs) != (widths.outputs, widths.constant_outputs):
@@ -191,14 +199,16 @@ def _value_problems(
     return problems
 
 
-def _size_problems(
-    layer: TicketLayer, own: Assembled, weight: FloatArray, first: IntArray, arrangement: str
-) -> list[str]:
-    """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none."""
+def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first: IntArray | None) -> list[str]:
+    """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none.
+
+    first : own incoming weights in the paper's arrangement, where a sample has dead ones.
+    """
     problems = []
     if own.on_dead:
         problems.append(
-            f"layer {layer.name!r}: {own.on_dead} edge(s) kept from neurons whose incoming weight is zero"
+            f"layer {layer.name!r}: {own.on_dead} edge(s) kept whose incoming weight cannot serve "
+            "(zero or, where neurons gather inputs, negative)"
         )
     served = np.zeros((2, layer.inputs), dtype=np.bool_)
     served[0] = True
@@ -208,7 +218,7 @@ def _size_problems(
     for half, kept in enumerate((own.kept_positive, own.kept_negative)):
         wanted = np.where(weight != 0.0, layer.k, 0) * served[half]
         spare = np.zeros(layer.inputs, dtype=np.int64)
-        if arrangement == "paper":
+        if first is not None:
             spare = _dead(first, half, served)
             foreign = _foreign_edges(layer, first, half, served)
             if foreign:

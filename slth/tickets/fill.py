@@ -12,10 +12,11 @@ from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import HalfSample, halves
-from slth.tickets.layer import PRODUCT_SCALE, input_blocks
+from slth.tickets.layer import GATHERED, PRODUCT_SCALE, owner_blocks
+from slth.tickets.wiring import Wiring, wiring
 
 Progress = Callable[[str, int, int], None]
-Job = tuple[int, int, HalfSample]
+Sizes = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -47,98 +48,129 @@ class LayerTask:
     search: str
 
 
-def fill_layer(
-    source: Source, task: LayerTask, *, threads: int | None, progress: Progress | None
-) -> tuple[BoolArray, list[Unreached]]:
-    """Kept edges (d', D, N) of one layer, and the weights that no subset reaches.
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Weights (B,) whose samples are equally long and whose subsets have the same sizes.
 
-    Memory: d' D N bytes for the edges and a bounded block of the source. Threads do not change the result.
+    sizes : fewest and most members, None when no subset is allowed; samples : (B, n); targets : (B,);
+    owners, others : (B,), the ends of each weight; neurons : (B, n), the owner's neuron behind each sample;
+    half : 0 positive, 1 negative.
     """
-    outputs, inputs = task.weight.shape
-    copies = source.layers[task.index].copies
-    first = source.matched(task.index)
-    edges = np.zeros((outputs, inputs, copies), dtype=np.bool_)
+
+    sizes: Sizes
+    samples: FloatArray
+    targets: FloatArray
+    owners: IntArray
+    others: IntArray
+    neurons: IntArray
+    halves: IntArray
+
+
+def fill_layer(
+    source: Source,
+    task: LayerTask,
+    members: IntArray | None = None,
+    *,
+    threads: int | None,
+    progress: Progress | None,
+) -> tuple[BoolArray, list[Unreached]]:
+    """Kept edges (owners, N, others) of one layer, and the weights that no subset reaches.
+
+    members : hidden neurons of the owners (`slth.tickets.wiring`). Memory: d' D N bytes for the edges and a
+    bounded block of the source. Threads do not change the result.
+    """
+    own = wiring(source, task.index, members)
+    gathered = task.arrangement == GATHERED
+    others, owners = task.weight.shape[::-1] if gathered else task.weight.shape
+    copies = own.singles.shape[1]
+    edges = np.zeros((owners, copies, others), dtype=np.bool_)
     failures: list[Unreached] = []
-    for start, stop in input_blocks(inputs, copies, outputs):
-        second = source.outgoing_block(task.index, start, stop)
-        jobs: list[Job] = []
-        for j in range(start, stop):
-            constant = task.biased and j == inputs - 1
-            both = halves(task.arrangement, first[j], signed=task.signed and not constant)
-            jobs += [(j, half, sample) for half, sample in enumerate(both)]
-        for sizes, group in _alike(jobs, task.k):
-            failures += _solve_group(task, sizes, group, first, second, start, threads, edges)
+    batches = _by_outputs if gathered else _by_inputs
+    for start, stop in owner_blocks(owners, copies, others):
+        for batch in batches(task, own, start, stop):
+            failures += _solve(task, batch, threads, edges)
         if progress is not None:
-            progress(task.name, outputs * stop, outputs * inputs)
+            progress(task.name, others * stop, others * owners)
     return edges, failures
 
 
-def _alike(jobs: list[Job], k: int) -> Iterator[tuple[tuple[int, int] | None, list[Job]]]:
-    """Jobs grouped by what makes them one batch: the same number of live samples and the same sizes."""
-    groups: dict[tuple[int, tuple[int, int] | None], list[Job]] = {}
-    for job in jobs:
-        groups.setdefault((job[2].live.size, job[2].sizes(k)), []).append(job)
-    for (_, sizes), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or (-1, -1))):
-        yield sizes, group
+def _by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[_Batch]:
+    """Batches of the weights of inputs start .. stop - 1: one live sample for each half."""
+    shared = own.block(start, stop)
+    jobs: dict[tuple[int, Sizes], list[tuple[int, int, HalfSample]]] = {}
+    for j in range(start, stop):
+        constant = task.biased and j == own.singles.shape[0] - 1
+        both = halves(task.arrangement, own.singles[j], signed=task.signed and not constant)
+        for half, sample in enumerate(both):
+            jobs.setdefault((sample.live.size, sample.sizes(task.k)), []).append((j, half, sample))
+    for (count, sizes), group in sorted(jobs.items(), key=lambda item: (item[0][0], item[0][1] or (-1, -1))):
+        parts = []
+        for j, half, sample in group:
+            rows = np.flatnonzero(task.weight[:, j] != 0.0)
+            magnitude = np.abs(own.singles[j, sample.live])
+            products = magnitude[:, None] * shared[j - start][np.ix_(sample.live, rows)]
+            wanted = task.weight[rows, j]
+            parts.append(
+                (
+                    products.T * PRODUCT_SCALE,
+                    wanted if half == 0 else -wanted,
+                    np.full(rows.size, j),
+                    rows,
+                    np.broadcast_to(sample.live, (rows.size, count)),
+                    np.full(rows.size, half),
+                )
+            )
+        yield _Batch(sizes, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _solve_group(
-    task: LayerTask,
-    sizes: tuple[int, int] | None,
-    group: list[Job],
-    first: IntArray,
-    second: IntArray,
-    start: int,
-    threads: int | None,
-    edges: BoolArray,
-) -> list[Unreached]:
-    """Solve the subset sums of several (input, half) jobs with equally many live samples; fill `edges`.
+def _by_outputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[_Batch]:
+    """Batches of the weights of outputs start .. stop - 1: edges with a > 0 are live."""
+    shared = own.block(start, stop)
+    products = own.singles[start:stop, :, None] * shared
+    live = shared > 0
+    first = np.argsort(~live, axis=1, kind="stable")  # along the neurons: live ones first, in their order
+    counts = live.sum(axis=1)
+    wanted = task.weight[start:stop]
+    for count in np.unique(counts[wanted != 0.0]).tolist():
+        rows, columns = np.nonzero((counts == count) & (wanted != 0.0))
+        neurons = first[rows, :count, columns]
+        yield _Batch(
+            sizes=(task.k, task.k) if count >= task.k else None,
+            samples=products[rows[:, None], neurons, columns[:, None]].astype(np.float64) * PRODUCT_SCALE,
+            targets=wanted[rows, columns],
+            owners=rows + start,
+            others=columns,
+            neurons=neurons,
+            halves=np.zeros(rows.size, dtype=np.int64),
+        )
 
-    second : outgoing weights of inputs from `start` on, (J, N, d').
-    """
-    samples, targets, rows_of = [], [], []
-    for j, half, sample in group:
-        rows = np.flatnonzero(task.weight[:, j] != 0.0)
-        magnitude = np.abs(first[j, sample.live])
-        products = magnitude[:, None] * second[j - start][np.ix_(sample.live, rows)]
-        samples.append(products.T * PRODUCT_SCALE)
-        targets.append(task.weight[rows, j] if half == 0 else -task.weight[rows, j])
-        rows_of.append(rows)
-    wanted = np.concatenate(targets)
-    if wanted.size == 0:
+
+def _solve(task: LayerTask, batch: _Batch, threads: int | None, edges: BoolArray) -> list[Unreached]:
+    """Solve the subset sums of a batch; fill `edges`."""
+    if batch.targets.size == 0:
         return []
-    if sizes is None:
-        errors = np.full(wanted.size, np.inf)
-        return _unreached(task, group, rows_of, np.zeros(wanted.size, dtype=np.bool_), errors)
-    stacked = np.concatenate(samples)
+    if batch.sizes is None:
+        return _unreached(task, batch, np.full(batch.targets.size, np.inf))
     eps = None if task.search == "closest" else task.tolerance
-    batch = solve_batch(stacked, wanted, k=sizes, eps=eps, threads=threads)
+    found = solve_batch(batch.samples, batch.targets, k=batch.sizes, eps=eps, threads=threads)
     # FOUND was decided exactly; a rounded error strictly below the tolerance proves that the exact one is.
-    closest = (batch.statuses == Status.CLOSEST_PROVED.value) & (batch.errors < task.tolerance)
-    reached = (batch.statuses == Status.FOUND.value) | closest
-    place = 0
-    for (j, _, sample), rows in zip(group, rows_of, strict=True):
-        own = slice(place, place + rows.size)
-        kept = batch.mask[own] & reached[own, None]
-        edges[np.ix_(rows, np.array([j]), sample.live)] |= kept[:, None, :]
-        place += rows.size
+    closest = (found.statuses == Status.CLOSEST_PROVED.value) & (found.errors < task.tolerance)
+    reached = (found.statuses == Status.FOUND.value) | closest
+    kept = found.mask & reached[:, None]
+    edges[batch.owners[:, None], batch.neurons, batch.others[:, None]] |= kept
     if reached.all():
         return []
     # Absence is proved with the closest subset at hand; a search that was stopped may know none.
-    errors = np.where(np.isnan(batch.errors), np.inf, batch.errors)
-    return _unreached(task, group, rows_of, reached, errors)
+    errors = np.where(np.isnan(found.errors), np.inf, found.errors)
+    return _unreached(task, batch, np.where(reached, np.nan, errors))
 
 
-def _unreached(
-    task: LayerTask, group: list[Job], rows_of: list[IntArray], reached: BoolArray, errors: FloatArray
-) -> list[Unreached]:
-    """Records of the weights of a group that are not `reached`."""
+def _unreached(task: LayerTask, batch: _Batch, errors: FloatArray) -> list[Unreached]:
+    """Records of the weights of a batch whose error is not NaN."""
     found = []
-    place = 0
-    for (j, half, _), rows in zip(group, rows_of, strict=True):
-        for row in rows.tolist():
-            if not reached[place]:
-                side = ("positive", "negative")[half]
-                found.append(Unreached(task.name, row, j, side, float(errors[place]), task.tolerance))
-            place += 1
+    for place in np.flatnonzero(~np.isnan(errors)).tolist():
+        owner, other = int(batch.owners[place]), int(batch.others[place])
+        row, column = (owner, other) if task.arrangement == GATHERED else (other, owner)
+        side = ("positive", "negative")[int(batch.halves[place])]
+        found.append(Unreached(task.name, row, column, side, float(errors[place]), task.tolerance))
     return found

@@ -1,13 +1,20 @@
 """One layer of a ticket: which edges of two random sub-layers are kept, and what they compute together.
 
-A target layer with D input features (the constant that carries the bias included) is replaced by D * N hidden
-copies, N per feature. Copy (j, c) keeps at most its edge from feature j, of weight a_jc times the identity, and
-edges of weight b_ijc, one for each weight i that multiplies feature j: an output of a dense layer, an output
-feature and a map of the basis in general (the rows of `slth.networks.slots`). Because
-relu(a x) = |a| max(sign(a) x, 0), the pruned pair of sub-layers computes the weights
+Between the D input features of a target layer (the constant that carries the bias included) and its outputs
+stand random hidden neurons. "Outputs" are those of a dense layer; an output feature and a map of the basis in
+general (the rows of `slth.networks.slots`). Write x+ = max(x, 0), x- = max(-x, 0), a for weights of the first
+sub-layer, b for those of the second. Which neurons belong to whom is told by `slth.tickets.wiring`.
 
-    P_ij on max(x_j, 0) and N_ij on max(-x_j, 0),   P_ij = sum of |a_jc| b_ijc over kept c with a_jc > 0,
-                                                    N_ij = sum of |a_jc| b_ijc over kept c with a_jc < 0.
+Neurons owned by inputs: neuron h of input j keeps its edge from j, of weight a_h, and edges of weight b_ih,
+one for each output i it serves. Because relu(a x) = |a| max(sign(a) x, 0), the layer computes P on x+ and N
+on x-,
+
+    P_ij = sum of |a_h| b_ih over kept h of j with a_h > 0,    N_ij = the same over those with a_h < 0.
+
+Neurons owned by outputs, for inputs that are never negative: neuron h of output i keeps its edge to i, of
+weight b_h, and edges of positive weight a_hj from any inputs. Then relu changes nothing, and
+
+    P_ij = sum of a_hj b_h over h of i with a kept edge from j.
 
 Numerators are integers at scale 2^-23 for weights and 2^-46 for their products, so P and N are exact.
 """
@@ -25,9 +32,11 @@ from slth._validate import read_only
 from slth.errors import CapacityExceeded
 from slth.networks.source import Source
 from slth.tickets.scaling import Scale
+from slth.tickets.wiring import wiring
 
 PRODUCT_SCALE = 2.0**-46
-_BLOCK_ENTRIES = 1 << 21  # entries of (inputs, copies, outputs) handled at once: 16 MiB per int64 array
+GATHERED = "gathered"
+_BLOCK_ENTRIES = 1 << 21  # entries of (owners, copies, others) handled at once: 16 MiB per int64 array
 
 
 @dataclass(frozen=True)
@@ -46,12 +55,17 @@ class TicketLayer:
         The inputs may be negative, so the negative half N exists (never for the constant).
     scale_exponent, bias_exponent : int
         e, b: this layer's target weights were divided by 2^e, its biases by 2^b.
+    arrangement : str
+        Of `slth.tickets.arrangement`: which subsets are allowed.
     k : int
         Subset size per weight and half; weights that are exactly zero have the empty subset.
     tolerance : float
         Largest |error| allowed per entry, in scaled units.
     packed : uint8 array (d', D, ceil(N / 8))
-        Kept second sub-layer edges, little-endian bits along the copies, padding bits zero.
+        Which of the N neurons of the owner, an input j or an output i, serve weight (i, j): bits along the
+        neurons, little-endian, padding bits zero.
+    members : int64 array (owners, N) or None
+        The owners' hidden neurons; None for the source's own order.
     """
 
     name: str
@@ -62,47 +76,75 @@ class TicketLayer:
     signed: bool
     scale_exponent: int
     bias_exponent: int
+    arrangement: str
     k: int
     tolerance: float
     packed: npt.NDArray[np.uint8]
+    members: IntArray | None = None
 
     @property
     def scale(self) -> Scale:
         """The exponents together."""
         return Scale(self.scale_exponent, self.bias_exponent)
 
+    @property
+    def owners(self) -> str:
+        """Whose the hidden neurons are: "inputs" or "outputs"."""
+        return "outputs" if self.arrangement == GATHERED else "inputs"
+
+    @property
+    def groups(self) -> int:
+        """Number of owners."""
+        return self.inputs if self.owners == "inputs" else self.outputs
+
     def edges(self, start: int = 0, stop: int | None = None) -> BoolArray:
-        """Kept edges (d', J, N) from the hidden neurons of inputs start..stop-1."""
-        bits = np.unpackbits(self.packed[:, start:stop], axis=2, count=self.copies, bitorder="little")
-        return bits.astype(np.bool_)
+        """Kept edges (owners, N, others) of the neurons of owners start .. stop - 1; others are the outputs
+        when the owners are inputs, and the inputs otherwise."""
+        by_owner = self.packed.transpose(1, 0, 2) if self.owners == "inputs" else self.packed
+        bits = np.unpackbits(by_owner[start:stop], axis=2, count=self.copies, bitorder="little")
+        return np.ascontiguousarray(bits.transpose(0, 2, 1)).astype(np.bool_)
 
     def neurons(self) -> BoolArray:
-        """Hidden neurons (D, N) that some output keeps; only these keep their incoming edge."""
-        used = np.bitwise_or.reduce(self.packed, axis=0)
+        """Hidden neurons (owners, N) in use; only these keep the edge to their owner."""
+        used = np.bitwise_or.reduce(self.packed, axis=0 if self.owners == "inputs" else 1)
         return np.unpackbits(used, axis=1, count=self.copies, bitorder="little").astype(np.bool_)
 
     @property
     def kept_first(self) -> int:
-        """Kept edges of the first sub-layer: one per hidden neuron in use."""
-        return int(self.neurons().sum())
+        """Kept edges of the first sub-layer."""
+        return self._single() if self.owners == "inputs" else self._shared()
 
     @property
     def kept_second(self) -> int:
         """Kept edges of the second sub-layer."""
+        return self._shared() if self.owners == "inputs" else self._single()
+
+    @property
+    def serving(self) -> int:
+        """Members of all subsets together: kept edges on the side where weights have edges of their own."""
+        return self._shared()
+
+    def _single(self) -> int:
+        return int(self.neurons().sum())
+
+    def _shared(self) -> int:
         return int(np.bitwise_count(self.packed).sum())
 
 
-def pack(edges: BoolArray) -> npt.NDArray[np.uint8]:
-    """Pack a boolean (d', D, N) array the way `TicketLayer.packed` holds it."""
-    packed: npt.NDArray[np.uint8] = read_only(np.packbits(edges, axis=2, bitorder="little"))
-    return packed
+def pack(edges: BoolArray, owners: str) -> npt.NDArray[np.uint8]:
+    """Pack kept edges (owners, N, others) the way `TicketLayer.packed` holds them."""
+    packed = np.packbits(edges.transpose(0, 2, 1), axis=2, bitorder="little")
+    if owners == "inputs":
+        packed = np.ascontiguousarray(packed.transpose(1, 0, 2))
+    found: npt.NDArray[np.uint8] = read_only(packed)
+    return found
 
 
-def input_blocks(inputs: int, copies: int, outputs: int) -> Iterator[tuple[int, int]]:
-    """Ranges of inputs whose weights fit a bounded block."""
-    step = max(1, _BLOCK_ENTRIES // max(1, copies * outputs))
-    for start in range(0, inputs, step):
-        yield start, min(inputs, start + step)
+def owner_blocks(owners: int, copies: int, others: int) -> Iterator[tuple[int, int]]:
+    """Ranges of owners whose weights fit a bounded block."""
+    step = max(1, _BLOCK_ENTRIES // max(1, copies * others))
+    for start in range(0, owners, step):
+        yield start, min(owners, start + step)
 
 
 @dataclass(frozen=True)
@@ -110,8 +152,9 @@ class Assembled:
     """What the kept edges of a layer compute, and how many serve each weight.
 
     positive, negative : float64 (d', D), exact; kept_positive, kept_negative : int64 (d', D) counts;
-    live_positive, live_negative : int64 (D,), neurons with a_jc > 0 and a_jc < 0; on_dead : edges kept
-    from neurons whose own incoming weight is exactly zero.
+    live_positive, live_negative : int64, neurons that can serve each half of a weight, (D,) or, when outputs
+    are the owners, (d', D); on_dead : edges kept that carry nothing, or would bend what they carry: from
+    neurons whose own incoming weight is zero, or of weight a_hj <= 0 when outputs are the owners.
     """
 
     positive: FloatArray
@@ -129,34 +172,41 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     Time O(d' D N); memory a bounded block. Raises CapacityExceeded when a sum leaves the integers that
     float64 holds exactly (|P| >= 128), which no target weight within [-1, 1] can cause.
     """
-    first = source.matched(index)
-    shape = (layer.outputs, layer.inputs)
-    sums = np.zeros((2, *shape), dtype=np.int64)
-    counts = np.zeros((2, *shape), dtype=np.int64)
+    own = wiring(source, index, layer.members)
+    by_input = layer.owners == "inputs"
+    others = layer.outputs if by_input else layer.inputs
+    sums = np.zeros((2, layer.groups, others), dtype=np.int64)
+    counts = np.zeros((2, layer.groups, others), dtype=np.int64)
+    live = np.zeros((2, layer.groups) if by_input else (2, layer.groups, others), dtype=np.int64)
     on_dead = 0
-    for start, stop in input_blocks(layer.inputs, layer.copies, layer.outputs):
-        # (J, N, d'), as the source's blocks lie: outputs contiguous
-        edges = np.ascontiguousarray(layer.edges(start, stop).transpose(1, 2, 0))
-        products = first[start:stop, :, None] * source.outgoing_block(index, start, stop)
-        for half, serves in enumerate((first[start:stop] > 0, first[start:stop] < 0)):
-            chosen = edges & serves[:, :, None]
-            counts[half, :, start:stop] = chosen.sum(axis=1, dtype=np.int64).T
-            if counts[half, :, start:stop].any():
-                total = np.where(chosen, products, 0).sum(axis=1).T
-                sums[half, :, start:stop] = total if half == 0 else -total
-        on_dead += int((edges & (first[start:stop] == 0)[:, :, None]).sum())
+    for start, stop in owner_blocks(layer.groups, layer.copies, others):
+        edges, shared = layer.edges(start, stop), own.block(start, stop)
+        singles = own.singles[start:stop, :, None]
+        products = singles * shared
+        signs = (singles > 0, singles < 0) if by_input else (shared > 0,)
+        for half, serves in enumerate(signs):
+            chosen = edges & serves
+            counts[half, start:stop] = chosen.sum(axis=1, dtype=np.int64)
+            live[half, start:stop] = serves.sum(axis=1).reshape(live[half, start:stop].shape)
+            if counts[half, start:stop].any():
+                total = np.where(chosen, products, 0).sum(axis=1)
+                sums[half, start:stop] = total if half == 0 else -total
+        on_dead += int((edges & (singles == 0 if by_input else shared <= 0)).sum())
     if int(np.abs(sums).max(initial=0)) > 2**53:
         raise CapacityExceeded(
             f"layer {layer.name!r}: a kept sum reaches 128 or more, beyond exact float64 sums of products. "
             "Use a smaller k."
         )
-    values = sums.astype(np.float64) * PRODUCT_SCALE
+    if by_input:
+        sums, counts = sums.transpose(0, 2, 1), counts.transpose(0, 2, 1)
+    values = np.ascontiguousarray(sums).astype(np.float64) * PRODUCT_SCALE
+    counts = np.ascontiguousarray(counts)
     return Assembled(
         positive=read_only(values[0]),
         negative=read_only(values[1]),
         kept_positive=read_only(counts[0]),
         kept_negative=read_only(counts[1]),
-        live_positive=read_only((first > 0).sum(axis=1).astype(np.int64)),
-        live_negative=read_only((first < 0).sum(axis=1).astype(np.int64)),
+        live_positive=read_only(live[0]),
+        live_negative=read_only(live[1]),
         on_dead=on_dead,
     )

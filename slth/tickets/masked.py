@@ -149,9 +149,11 @@ def masks(ticket: Ticket) -> Iterator[tuple[str, BoolArray]]:
 
 def _weights(ticket: Ticket, index: int, node: Linear) -> dict[str, FloatArray]:
     """All weights of a layer, by parameter name, in the shapes of the sub-layers."""
+    spec = ticket.source.layers[index]
+    hidden = np.arange(spec.groups * spec.copies)
     found = []
-    for make in (ticket.source.incoming, ticket.source.outgoing):
-        numerators = np.concatenate([make(index, j) for j in range(ticket.layers[index].inputs)])
+    for sublayer in (0, 1):
+        numerators = ticket.source.rows(index, sublayer, hidden)
         found.append(np.ldexp(numerators.astype(np.float64), -ticket.source.scale_bits))
     return _parts(node, found[0], found[1].T)
 
@@ -159,7 +161,8 @@ def _weights(ticket: Ticket, index: int, node: Linear) -> dict[str, FloatArray]:
 def _parts(node: Linear, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """Something of every edge of a layer, by parameter name, in the shapes that parameters have.
 
-    first : (D N, D), into the hidden copies; second : (rows of the slot matrix, D N), out of them.
+    first : (H, D), into the hidden neurons; second : (rows of the slot matrix, H), out of them. Copies of
+    features have their numbers in order but in a dense layer, where any neuron may belong to any owner.
     """
     features = node.input_features
     copies = len(first) // slots(node).inputs

@@ -14,21 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._typing import FloatArray
-from slth._validate import as_choice, as_floats, as_integer, as_real
+from slth._validate import as_choice, as_floats, as_real
 from slth.errors import InvalidInput, WeightsUnreachable
 from slth.networks.domain import Domain
 from slth.networks.network import Network
-from slth.networks.slots import linear_nodes, slots
+from slth.networks.slots import linear_nodes
 from slth.networks.source import Source
-from slth.tickets.arrangement import ARRANGEMENTS
+from slth.tickets.arrangement import ARRANGEMENTS, CHOOSING
+from slth.tickets.assignment import assigned_members
 from slth.tickets.bounds import tolerances_for
 from slth.tickets.certificate import issue, signed_layers, target_graph
 from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
 from slth.tickets.layer import TicketLayer, pack
+from slth.tickets.planning import Wishes, check_fits, per_layer, plan_layers
 from slth.tickets.record import Construction
 from slth.tickets.resume import FinishedLayers
 from slth.tickets.scaling import scaled_slots, scales_of
-from slth.tickets.sizing import FAILURE, layer_size, subset_size
 from slth.tickets.ticket import Ticket
 
 SEARCHES = ("within", "closest")
@@ -82,8 +83,9 @@ def prune(
         predicted to be missed; see `slth.tickets.sizing`.
     subset_density : float
         k / n aimed at, in (0, 1).
-    arrangement : {"sign-matched", "paper"}
-        Which neurons may serve which half; see `slth.tickets.arrangement`.
+    arrangement : {"auto", "sign-matched", "paper", "assigned", "gathered"}
+        Which neurons may serve which weight; see `slth.tickets.arrangement`. "auto": for each layer the one
+        that is predicted to need the fewest parameters.
     search : {"within", "closest"}
         Any subset within the tolerance, or the closest one (slower; a smaller certified bound).
     budget : {"frobenius", "theorem"}
@@ -144,55 +146,41 @@ def prune(
         share = as_real(tolerance, "tolerance", low=0.0, high=1.0, open_low=True, open_high=True)
         tolerances = [share * float(np.abs(weight).max()) or share for weight in weights]
 
-    per_layer_k = _per_layer(k, "k", len(nodes))
-    per_layer_copies = _per_layer(copies, "copies", len(nodes))
+    wishes = Wishes(
+        arrangement, subset_density, per_layer(k, "k", len(nodes)), per_layer(copies, "copies", len(nodes))
+    )
     if source is not None:
-        _fits(source, target)
+        check_fits(source, target)
         if copies is not None:
             raise InvalidInput(
                 "`copies` must be None when a source is given: the source fixes it. Leave it out."
             )
-        per_layer_copies = [layer.copies for layer in source.layers]
-    sizes = []
-    for index, weight in enumerate(weights):
-        own_k, own_copies = per_layer_k[index], per_layer_copies[index]
-        if own_copies is None:
-            size = layer_size(
-                weight,
-                tolerances[index],
-                signed=signed[index],
-                arrangement=arrangement,
-                subset_density=subset_density,
-                k=own_k,
-                failure=FAILURE / len(nodes),
-            )
-            own_k, own_copies = size.k, size.copies
-        if own_k is None:
-            divided = 2 if signed[index] and arrangement == "paper" else 1
-            own_k = subset_size(own_copies // divided, arrangement, subset_density)
-        sizes.append((own_k, own_copies))
+    plans = plan_layers(target, weights, tolerances, signed, wishes, source)
     if source is None:
-        source = Source.for_network(target, [size[1] for size in sizes], seed=seed)
+        source = Source(seed, "uniform", tuple(plan.source for plan in plans))
 
     finished = FinishedLayers(None if resume is None else Path(resume), source)
     failures: list[Unreached] = []
     layers = []
-    for index, node in enumerate(nodes):
+    for index, (node, plan) in enumerate(zip(nodes, plans, strict=True)):
         task = LayerTask(
             index=index,
             name=node.name,
             weight=weights[index],
-            k=sizes[index][0],
+            k=plan.k,
             tolerance=float(tolerances[index]),
             signed=signed[index],
             biased=node.bias is not None,
-            arrangement=arrangement,
+            arrangement=plan.arrangement,
             search=search,
         )
+        members = None
+        if plan.arrangement in CHOOSING:
+            members = assigned_members(source, index, signed=task.signed, biased=task.biased)
         packed = finished.get(task)
         if packed is None:
-            edges, missed = fill_layer(source, task, threads=threads, progress=progress)
-            packed = pack(edges)
+            edges, missed = fill_layer(source, task, members, threads=threads, progress=progress)
+            packed = pack(edges, plan.source.owners)
             failures += missed
             if not missed:
                 finished.put(task, packed)
@@ -201,21 +189,22 @@ def prune(
                 name=node.name,
                 outputs=weights[index].shape[0],
                 inputs=weights[index].shape[1],
-                copies=source.layers[index].copies,
+                copies=plan.source.copies,
                 biased=task.biased,
                 signed=task.signed,
                 scale_exponent=scales[index].weight,
                 bias_exponent=scales[index].bias,
+                arrangement=plan.arrangement,
                 k=task.k,
                 tolerance=task.tolerance,
                 packed=packed,
+                members=members,
             )
         )
     if failures:
         raise WeightsUnreachable(_failure_message(failures), tuple(failures))
     construction = Construction(
         eps=None if eps is None else float(eps),
-        arrangement=arrangement,
         search=search,
         budget=budget,
         domain=domain,
@@ -237,35 +226,6 @@ def _failure_message(failures: list[Unreached]) -> str:
         f"{worst.output}, input {worst.input}, {worst.half} half: {what}. "
         "Use a source with more copies, or a larger `eps`."
     )
-
-
-def _per_layer(value: int | Sequence[int] | None, name: str, count: int) -> list[int | None]:
-    if value is None:
-        return [None] * count
-    if isinstance(value, Sequence):
-        if len(value) != count:
-            raise InvalidInput(f"`{name}` must have one value per layer ({count}); got {len(value)}.")
-        return [as_integer(item, name, low=1, high=1 << 20) for item in value]
-    return [as_integer(value, name, low=1, high=1 << 20)] * count
-
-
-def _fits(source: Source, target: Network) -> None:
-    nodes = linear_nodes(target)
-    if len(source.layers) != len(nodes):
-        raise InvalidInput(
-            f"`source` must have one pair of layers per target layer ({len(nodes)}); got {len(source.layers)}."
-        )
-    for own, node in zip(source.layers, nodes, strict=True):
-        wanted = slots(node)
-        if (own.inputs, own.outputs, own.constant_outputs) != (
-            wanted.inputs,
-            wanted.outputs,
-            wanted.constant_outputs,
-        ):
-            raise InvalidInput(
-                f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant "
-                f"included) and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."
-            )
 
 
 def _data(inputs: npt.ArrayLike, domain: Domain) -> FloatArray:

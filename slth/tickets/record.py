@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slth._typing import FloatArray
+from slth._typing import FloatArray, IntArray
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
 from slth.tickets.layer import TicketLayer
@@ -28,6 +28,7 @@ _LAYER_KEYS = {
     "signed": bool,
     "scale_exponent": int,
     "bias_exponent": int,
+    "arrangement": str,
     "k": int,
     "tolerance": float,
 }
@@ -38,11 +39,15 @@ class Construction:
     """How a ticket was built: everything but the random weights and the target."""
 
     eps: float | None
-    arrangement: str
     search: str
     budget: str
     domain: Domain
     layers: tuple[TicketLayer, ...]
+
+    @property
+    def arrangement(self) -> str:
+        """Arrangements of the layers, each once, in order."""
+        return ", ".join(dict.fromkeys(layer.arrangement for layer in self.layers))
 
     @property
     def scales(self) -> tuple[Scale, ...]:
@@ -53,7 +58,6 @@ class Construction:
         """JSON-ready form without the masks."""
         return {
             "eps": self.eps,
-            "arrangement": self.arrangement,
             "search": self.search,
             "budget": self.budget,
             "domain": self.domain.to_json(),
@@ -61,21 +65,21 @@ class Construction:
         }
 
     @classmethod
-    def from_json(cls, record: Any, packed: list[Any]) -> Construction:
-        """Read `to_json`'s form; `packed` holds the kept edges of each layer. Raises InvalidInput."""
+    def from_json(cls, record: Any, packed: list[Any], members: list[Any]) -> Construction:
+        """Read `to_json`'s form; `packed` and `members` belong to each layer. Raises InvalidInput."""
         eps = type(None) if isinstance(record, dict) and record.get("eps") is None else float
         expect(
             record,
-            {"eps": eps, "arrangement": str, "search": str, "budget": str, "domain": dict, "layers": list},
+            {"eps": eps, "search": str, "budget": str, "domain": dict, "layers": list},
         )
         if len(record["layers"]) != len(packed):
             raise InvalidInput(
                 f"`layers` must match the {len(packed)} stored masks; got {len(record['layers'])}."
             )
         layers = []
-        for item, edges in zip(record["layers"], packed, strict=True):
+        for item, edges, own in zip(record["layers"], packed, members, strict=True):
             expect(item, _LAYER_KEYS)
-            layer = TicketLayer(packed=edges, **item)
+            layer = TicketLayer(packed=edges, members=own, **item)
             wanted = (layer.outputs, layer.inputs, -(-layer.copies // 8))
             if edges.shape != wanted:
                 raise InvalidInput(
@@ -84,12 +88,23 @@ class Construction:
             spare = -layer.copies % 8
             if spare and (edges[:, :, -1] >> (8 - spare)).any():
                 raise InvalidInput(f"layer {layer.name!r}: its mask has bits beyond its {layer.copies} copies.")
+            if own is not None:
+                _check_members(layer, own)
             exponents = max(abs(layer.scale_exponent), abs(layer.bias_exponent))
             if exponents > 1000 or layer.k < 1 or not layer.tolerance > 0:
                 raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
             layers.append(layer)
-        rest = {key: record[key] for key in ("eps", "arrangement", "search", "budget")}
+        rest = {key: record[key] for key in ("eps", "search", "budget")}
         return cls(domain=Domain.from_json(record["domain"]), layers=tuple(layers), **rest)
+
+
+def _check_members(layer: TicketLayer, members: IntArray) -> None:
+    """Each owner has N hidden neurons, and no neuron two owners."""
+    wanted = (layer.groups, layer.copies)
+    if members.shape != wanted:
+        raise InvalidInput(f"layer {layer.name!r}: its members must have shape {wanted}; got {members.shape}.")
+    if not np.array_equal(np.sort(members, axis=None), np.arange(members.size)):
+        raise InvalidInput(f"layer {layer.name!r}: its members must name every hidden neuron once.")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@
     target.json        the target network: its nodes and how they are joined
     target.npz         the arrays of its nodes, "<place>.<name>"
     masks.npz          edges_1, edges_2, ...: kept edges of each second sub-layer, uint8 (d', D, ceil(N / 8)),
-                       little-endian bits along the copies; the first sub-layer keeps the edge from input j
-                       to neuron (j, c) where some edge out of that neuron is kept
+                       little-endian bits along the hidden neurons of the owner, input or output; a neuron keeps
+                       the edge to its owner where some other edge of it is kept;
+                       members_1, ...: uint32 (owners, N), the owners' neurons where they chose
     network.npz        what the kept edges compute, in scaled units: positive_1, negative_1 (signed inputs), ...
     certificate.json   how the ticket was built, and what is claimed
     inputs.npz         optional: the inputs on which agreement is claimed
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slth._typing import FloatArray
+from slth._validate import read_only
 from slth.errors import InvalidInput, OutputExists, SlthError, TicketDamaged
 from slth.networks.network import Network
 from slth.networks.npz import load_npz, save_npz
@@ -69,9 +71,11 @@ def save_ticket(ticket: Ticket, path: Path, page: str | None) -> None:
         structure, arrays = ticket.target.to_spec()
         _write_json(folder / "target.json", structure)
         save_npz(folder / "target.npz", arrays)
-        save_npz(
-            folder / "masks.npz", {f"edges_{i}": layer.packed for i, layer in enumerate(ticket.layers, start=1)}
-        )
+        kept = {f"edges_{i}": layer.packed for i, layer in enumerate(ticket.layers, start=1)}
+        for i, layer in enumerate(ticket.layers, start=1):
+            if layer.members is not None:
+                kept[f"members_{i}"] = layer.members.astype(np.uint32)
+        save_npz(folder / "masks.npz", kept)
         values: dict[str, Any] = {}
         for index, layer in enumerate(ticket.layers):
             own = ticket.assembled(index)
@@ -158,9 +162,13 @@ def _parse(path: Path, present: frozenset[str]) -> Contents:
         raise InvalidInput(f"certificate.json: `format` must be {FORMAT!r}; got {record['format']!r}.")
     count = len(source.layers)
     packed = _numbered(masks, "edges", count, np.uint8, 3)
-    construction = Construction.from_json(record["construction"], packed)
+    chosen = [f"members_{index + 1}" in masks for index in range(count)]
+    members = _numbered(masks, "members", count, np.uint32, 2, chosen)
+    members = [None if own is None else read_only(own.astype(np.int64)) for own in members]
+    construction = Construction.from_json(record["construction"], packed, members)
     for own, layer in zip(source.layers, construction.layers, strict=True):
-        if (own.inputs, own.copies, own.ends) != (layer.inputs, layer.copies, layer.outputs):
+        widths = (own.inputs, own.copies, own.ends, own.owners)
+        if widths != (layer.inputs, layer.copies, layer.outputs, layer.owners):
             raise InvalidInput(
                 f"layer {layer.name!r}: source.json and certificate.json give it different sizes."
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slth._typing import BoolArray, FloatArray
+from slth._typing import BoolArray, FloatArray, IntArray
 from slth.errors import InvalidInput
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, to_slots
@@ -72,8 +72,9 @@ class Ticket:
 
     @property
     def paper_density(self) -> float:
-        """The paper's count, with multiplicity: one first edge per second edge, an upper bound of `density`."""
-        return 2 * sum(layer.kept_second for layer in self.layers) / self.parameters
+        """The paper's count, with multiplicity: two edges per member of a subset, an upper bound of
+        `density`."""
+        return 2 * sum(layer.serving for layer in self.layers) / self.parameters
 
     @property
     def dead_edges(self) -> int:
@@ -85,7 +86,7 @@ class Ticket:
             if layer.biased:
                 halves[:, -1] = 1
             chosen += layer.k * int(halves[weight != 0.0].sum())
-        return chosen - sum(layer.kept_second for layer in self.layers)
+        return chosen - sum(layer.serving for layer in self.layers)
 
     def assembled(self, index: int) -> Assembled:
         """What the kept edges of layer `index` compute, regenerated from the source."""
@@ -109,28 +110,33 @@ class Ticket:
     def mask(self, name: str) -> BoolArray:
         """Pruning mask of one sub-layer, True = kept.
 
-        name : "<layer>.first", shape (D * N, D), or "<layer>.second", shape (d', D * N); hidden neuron
-        (copy of a feature) (j, c) is row or column j * N + c, rows are those of `slth.networks.slots`.
-        Raises InvalidInput for another name.
+        name : "<layer>.first", shape (H, D), or "<layer>.second", shape (d', H); of the H hidden neurons of the
+        layer, copy c of owner j is number j * N + c in the source's order; rows of the second are those of
+        `slth.networks.slots`. Raises InvalidInput for another name.
         """
         layer, part = self._find(name)
-        if part == "second":
-            return layer.edges().reshape(layer.outputs, layer.inputs * layer.copies)
-        mask = np.zeros((layer.inputs, layer.copies, layer.inputs), dtype=np.bool_)
-        every = np.arange(layer.inputs)
-        mask[every, :, every] = layer.neurons()
-        return mask.reshape(layer.inputs * layer.copies, layer.inputs)
+        if _is_shared(layer, part):
+            others = layer.outputs if part == "second" else layer.inputs
+            mask = np.zeros((layer.groups * layer.copies, others), dtype=np.bool_)
+            mask[_members(layer).reshape(-1)] = layer.edges().reshape(mask.shape)
+            return np.ascontiguousarray(mask.T) if part == "second" else mask
+        dense: BoolArray = self.mask_csr(name).toarray()
+        return dense
 
     def mask_csr(self, name: str) -> csr_array:
-        """`mask(name)` as a SciPy sparse array of booleans, never dense in memory for a first sub-layer."""
+        """`mask(name)` as a SciPy sparse array of booleans, never dense in memory where neurons keep one
+        edge."""
         from scipy.sparse import csr_array
 
         layer, part = self._find(name)
-        if part == "second":
+        if _is_shared(layer, part):
             return csr_array(self.mask(name))
-        rows = np.flatnonzero(layer.neurons().ravel())
-        shape = (layer.inputs * layer.copies, layer.inputs)
-        return csr_array((np.ones(rows.size, dtype=np.bool_), (rows, rows // layer.copies)), shape=shape)
+        owners, copies = np.nonzero(layer.neurons())
+        neurons = _members(layer)[owners, copies]
+        ends = (neurons, owners) if part == "first" else (owners, neurons)
+        hidden = layer.groups * layer.copies
+        shape = (hidden, layer.inputs) if part == "first" else (layer.outputs, hidden)
+        return csr_array((np.ones(neurons.size, dtype=np.bool_), ends), shape=shape)
 
     def _find(self, name: str) -> tuple[TicketLayer, str]:
         for layer in self.layers:
@@ -150,6 +156,7 @@ class Ticket:
                     "name": layer.name,
                     "inputs": layer.inputs,
                     "outputs": layer.outputs,
+                    "arrangement": layer.arrangement,
                     "copies": layer.copies,
                     "k": layer.k,
                     "scale_exponent": layer.scale_exponent,
@@ -203,3 +210,14 @@ class Ticket:
         from slth.tickets.storage import load_ticket
 
         return load_ticket(Path(path))
+
+
+def _is_shared(layer: TicketLayer, part: str) -> bool:
+    """Whether neurons keep any number of edges in this sub-layer, instead of the one to their owner."""
+    return (part == "second") == (layer.owners == "inputs")
+
+
+def _members(layer: TicketLayer) -> IntArray:
+    if layer.members is not None:
+        return layer.members
+    return np.arange(layer.groups * layer.copies).reshape(layer.groups, layer.copies)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slth._jit.philox import block, fill_matched, fill_words, multiply, round_keys
+from slth._jit.philox import block, fill_edges, fill_rows, multiply, round_keys
 
 JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 words = st.integers(0, 2**64 - 1)
@@ -58,56 +58,51 @@ def test_seed_splits_into_key_words_as_numpy_does(seed: int) -> None:
     assert round_keys(seed)[0].tolist() == key.tolist()
 
 
-@given(
-    seed=st.integers(0, 2**128 - 1),
-    stream=st.integers(0, 2 * 10**4 + 1),
-    first_j=st.integers(0, 2**31 - 3),
-    first_c=st.integers(0, 2**31 - 3),
-    shape=st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(0, 9)),
-)
-def test_words_equal_numpy(
-    seed: int, stream: int, first_j: int, first_c: int, shape: tuple[int, int, int]
-) -> None:
-    out = np.zeros(shape, dtype=np.uint64)
-    fill_words(round_keys(seed), np.uint64(stream), first_j, first_c, out)
-    for j in range(shape[0]):
-        for c in range(shape[1]):
-            numpy_stream = np.random.Philox(key=seed, counter=[0, first_c + c, first_j + j, stream])
-            assert out[j, c].tolist() == numpy_stream.random_raw(shape[2]).tolist()
+places = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)), min_size=1, max_size=3)
 
 
-@given(st.integers(0, 2**128 - 1), st.integers(0, 2 * 10**4), st.integers(0, 999))
-def test_matched_words_equal_numpy(seed: int, stream: int, first_j: int) -> None:
-    out = np.zeros((5, 2), dtype=np.uint64)
-    fill_matched(round_keys(seed), np.uint64(stream), first_j, out)
-    for j in range(first_j, first_j + 5):
-        for c in range(2):
-            expected = np.random.Philox(key=seed, counter=[0, c, j, stream]).random_raw(j + 1)[j]
-            assert int(out[j - first_j, c]) == int(expected)
+@given(st.integers(0, 2**128 - 1), st.integers(0, 2 * 10**4 + 1), places, st.integers(0, 9))
+def test_rows_equal_numpy(seed: int, stream: int, where: list[tuple[int, int]], width: int) -> None:
+    owners, copies = np.array(where).T.copy()
+    out = np.zeros((len(where), width), dtype=np.uint64)
+    fill_rows(round_keys(seed), np.uint64(stream), owners, copies, out)
+    for row, (j, c) in zip(out, where, strict=True):
+        numpy_stream = np.random.Philox(key=seed, counter=[0, c, j, stream])
+        assert row.tolist() == numpy_stream.random_raw(width).tolist()
+
+
+@given(st.integers(0, 2**128 - 1), st.integers(0, 2 * 10**4), places, st.integers(0, 999))
+def test_single_edges_equal_numpy(seed: int, stream: int, where: list[tuple[int, int]], end: int) -> None:
+    owners, copies = np.array(where).T.copy()
+    ends, out = end + np.arange(len(where)), np.zeros(len(where), dtype=np.uint64)
+    fill_edges(round_keys(seed), np.uint64(stream), owners, copies, ends, out)
+    for word, (j, c), other in zip(out, where, ends, strict=True):
+        numpy_stream = np.random.Philox(key=seed, counter=[0, c, j, stream])
+        assert int(word) == int(numpy_stream.random_raw(other + 1)[other])
 
 
 @pytest.mark.compiled
 @pytest.mark.skipif(JIT_OFF, reason="signatures exist only when compiled")
 def test_one_signature_per_routine() -> None:
-    keys = round_keys(1)
-    block_of_words = np.zeros((2, 3, 4), dtype=np.uint64)
-    for part in (block_of_words, block_of_words[:1], block_of_words[1:, 1:2]):
-        fill_words(keys, np.uint64(1), 0, 0, part)
-    fill_matched(keys, np.uint64(0), 3, block_of_words[0])
-    assert len(fill_words.signatures) == 1  # type: ignore[attr-defined]
-    assert len(fill_matched.signatures) == 1  # type: ignore[attr-defined]
+    keys, numbers = round_keys(1), np.arange(3)
+    block_of_words = np.zeros((3, 4), dtype=np.uint64)
+    for part in (slice(0, 3), slice(1, 2)):
+        fill_rows(keys, np.uint64(1), numbers[part], numbers[part], block_of_words[part])
+        fill_edges(keys, np.uint64(0), numbers[part], numbers[part], numbers[part], block_of_words[0, part])
+    assert len(fill_rows.signatures) == 1  # type: ignore[attr-defined]
+    assert len(fill_edges.signatures) == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.compiled
 @pytest.mark.skipif(JIT_OFF, reason="speed of compiled code")
 def test_fast_enough_to_draw_sources_on_demand() -> None:
     """An order of magnitude below the measured 75 M words/s, so that only a real loss of speed fails."""
-    out = np.zeros((64, 32, 128), dtype=np.uint64)
-    keys = round_keys(5)
-    fill_words(keys, np.uint64(1), 0, 0, out)
+    out = np.zeros((2048, 128), dtype=np.uint64)
+    keys, (owners, copies) = round_keys(5), np.divmod(np.arange(2048), 32)
+    fill_rows(keys, np.uint64(1), owners, copies, out)
     best = np.inf
     for _ in range(5):
         start = time.perf_counter()
-        fill_words(keys, np.uint64(1), 0, 0, out)
+        fill_rows(keys, np.uint64(1), owners, copies, out)
         best = min(best, time.perf_counter() - start)
     assert out.size / best > 5e6

@@ -53,11 +53,11 @@ def test_source_counts_the_constant_apart() -> None:
     assert source.layers == (SourceLayer(5, 7, 27, 6),)
     # copies of five features read five; four feed 27 slots, the constant 6
     assert source.parameters == 7 * (25 + 4 * 27 + 6)
-    assert source.outgoing_block(0, 0, 5).shape == (5, 7, 27)
+    assert source.block(0, 1, 0, 5).shape == (5, 7, 27)
     assert Source.from_json(source.to_json()) == source
     with pytest.raises(InvalidInput, match=r"`other` must be an integer in \[0, 5\]; got 6"):
         source.weight(0, 1, 4, 0, 6)
-    assert source.weight(0, 1, 4, 3, 5) == float(source.outgoing(0, 4)[3, 5]) * 2.0**-23
+    assert source.weight(0, 1, 4, 3, 5) == float(source.block(0, 1, 4, 5)[0, 3, 5]) * 2.0**-23
 
 
 def test_expanded_matrix_computes_the_node() -> None:

@@ -20,6 +20,12 @@ from slth.networks.network import Network, dense_network
 from slth.networks.source import MAX_SEED, Source, SourceLayer
 
 SMALL = (SourceLayer(3, 4, 5), SourceLayer(6, 2, 3))
+OUTWARDS = SourceLayer(3, 4, 5, owners="outputs")
+
+
+def of_owner(source: Source, layer: int, sublayer: int, j: int) -> np.ndarray:
+    """Numerators (copies, ends) of the hidden neurons of one owner."""
+    return source.block(layer, sublayer, j, j + 1)[0]
 
 
 def test_blocks_equal_the_oracle() -> None:
@@ -28,17 +34,43 @@ def test_blocks_equal_the_oracle() -> None:
         for i, layer in enumerate(SMALL):
             first = oracle.sublayer_numerators(seed, i, 0, layer.inputs, layer.copies, layer.inputs)
             second = oracle.sublayer_numerators(seed, i, 1, layer.inputs, layer.copies, layer.outputs)
-            assert np.array_equal(source.outgoing_block(i, 0, layer.inputs), second)
-            assert np.array_equal(source.outgoing_block(i, 1, 3), second[1:3])
+            assert np.array_equal(source.block(i, 1, 0, layer.inputs), second)
+            assert np.array_equal(source.block(i, 1, 1, 3), second[1:3])
             own = first[np.arange(layer.inputs), :, np.arange(layer.inputs)]
             assert np.array_equal(source.matched(i), own)
             for j in range(layer.inputs):
-                assert np.array_equal(source.incoming(i, j), first[j])
-                assert np.array_equal(source.outgoing(i, j), second[j])
+                assert np.array_equal(of_owner(source, i, 0, j), first[j])
+                assert np.array_equal(of_owner(source, i, 1, j), second[j])
+
+
+def test_hidden_neurons_may_belong_to_outputs() -> None:
+    source = Source(7, "uniform", (OUTWARDS,))
+    assert source.parameters == 5 * 4 * (3 + 5)
+    first = oracle.sublayer_numerators(7, 0, 0, 5, 4, 3)
+    second = oracle.sublayer_numerators(7, 0, 1, 5, 4, 5)
+    assert np.array_equal(source.block(0, 0, 0, 5), first)
+    assert np.array_equal(source.block(0, 1, 0, 5), second)
+    assert np.array_equal(source.matched(0), second[np.arange(5), :, np.arange(5)])
+    assert source.weight(0, 0, 4, 3, 2) == first[4, 3, 2] * 2.0**-23
+    assert Source.from_json(source.to_json()) == source
+
+
+@given(seed=st.integers(0, MAX_SEED), data=st.data())
+def test_single_edges_and_rows_are_those_of_the_blocks(seed: int, data: st.DataObject) -> None:
+    for spec in (*SMALL, OUTWARDS):
+        source = Source(seed, "uniform", (spec,))
+        for sublayer, width in ((0, spec.inputs), (1, spec.outputs)):
+            whole = source.block(0, sublayer, 0, spec.groups).reshape(-1, width)
+            neurons = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)))
+            ends = np.array(
+                data.draw(st.lists(st.integers(0, width - 1), min_size=len(neurons)))[: len(neurons)]
+            )
+            assert np.array_equal(source.rows(0, sublayer, neurons), whole[neurons])
+            assert np.array_equal(source.edges(0, sublayer, neurons, ends), whole[neurons, ends])
 
 
 def test_blocks_are_int64_and_cover_the_grid_ends_only() -> None:
-    block = Source(3, layers=(SourceLayer(20, 50, 30),)).outgoing_block(0, 0, 20)
+    block = Source(3, layers=(SourceLayer(20, 50, 30),)).block(0, 1, 0, 20)
     assert block.dtype == np.int64
     assert block.flags.c_contiguous
     assert block.min() >= -(2**23)
@@ -70,10 +102,10 @@ def test_weight_alone_equals_the_oracle_at_any_place(
 def test_weight_alone_equals_the_compiled_block(seed: int, j: int, layer: int, data: st.DataObject) -> None:
     source = Source(seed, "uniform", (SourceLayer(2**31, 3, 7),) * (layer + 1))
     c, i = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 6))
-    assert source.outgoing(layer, j)[c, i] * 2.0**-23 == source.weight(layer, 1, j, c, i)
+    assert of_owner(source, layer, 1, j)[c, i] * 2.0**-23 == source.weight(layer, 1, j, c, i)
     square = Source(seed, "uniform", (SourceLayer(11, 3, 1),))
     other, row = data.draw(st.integers(0, 10)), j % 11
-    assert square.incoming(0, row)[c, other] * 2.0**-23 == square.weight(0, 0, row, c, other)
+    assert of_owner(square, 0, 0, row)[c, other] * 2.0**-23 == square.weight(0, 0, row, c, other)
     assert square.matched(0)[row, c] * 2.0**-23 == square.weight(0, 0, row, c, row)
 
 
@@ -90,7 +122,7 @@ def test_module_docstring_recipe_rebuilds_a_weight() -> None:
     exec(recipe, scope)
     source = Source(2**65 + 3, "uniform", SMALL)
     assert scope["weight"](2**65 + 3, 1, 1, 5, 1, 2) == source.weight(1, 1, 5, 1, 2)
-    assert scope["weight"](2**65 + 3, 1, 0, 5, 1, 2) == source.incoming(1, 5)[1, 2] / 2**23
+    assert scope["weight"](2**65 + 3, 1, 0, 5, 1, 2) == of_owner(source, 1, 0, 5)[1, 2] / 2**23
 
 
 @given(
@@ -106,16 +138,16 @@ def test_larger_sources_extend_smaller_ones(
     grown = SourceLayer(*(a + b for a, b in zip(sizes, more, strict=True)))
     large = Source(seed, "uniform", (grown, SourceLayer(1, 1, 1)))
     assert np.array_equal(large.matched(0)[:d, :n], small.matched(0))
-    assert np.array_equal(large.outgoing_block(0, 0, d)[:, :n, :o], small.outgoing_block(0, 0, d))
+    assert np.array_equal(large.block(0, 1, 0, d)[:, :n, :o], small.block(0, 1, 0, d))
     for j in range(d):
-        assert np.array_equal(large.incoming(0, j)[:n, :d], small.incoming(0, j))
+        assert np.array_equal(of_owner(large, 0, 0, j)[:n, :d], of_owner(small, 0, 0, j))
 
 
 def test_layers_sublayers_and_seeds_differ() -> None:
     source = Source(1, "uniform", (SourceLayer(8, 8, 8),) * 2)
-    blocks = [source.outgoing_block(0, 0, 8), source.outgoing_block(1, 0, 8)]
-    blocks += [np.stack([source.incoming(i, j) for j in range(8)]) for i in range(2)]
-    blocks += [Source(1 + 2**64, "uniform", source.layers).outgoing_block(0, 0, 8)]
+    blocks = [source.block(0, 1, 0, 8), source.block(1, 1, 0, 8)]
+    blocks += [np.stack([of_owner(source, i, 0, j) for j in range(8)]) for i in range(2)]
+    blocks += [Source(1 + 2**64, "uniform", source.layers).block(0, 1, 0, 8)]
     for i, a in enumerate(blocks):
         for b in blocks[:i]:
             # 512 pairs, each equal with probability 2^-24: two or more coincide with probability below 1e-9
@@ -125,20 +157,20 @@ def test_layers_sublayers_and_seeds_differ() -> None:
 @pytest.mark.parametrize("chunk", [1, 7, 24, 100])
 def test_chunks_do_not_show(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source(9, "uniform", (SourceLayer(5, 4, 6),))
-    whole = source.outgoing_block(0, 0, 5), source.matched(0)
+    whole = source.block(0, 1, 0, 5), source.matched(0)
     monkeypatch.setattr(source_module, "CHUNK_WORDS", chunk)
-    assert np.array_equal(source.outgoing_block(0, 0, 5), whole[0])
+    assert np.array_equal(source.block(0, 1, 0, 5), whole[0])
     assert np.array_equal(source.matched(0), whole[1])
 
 
 def test_empty_range_is_an_empty_block() -> None:
-    assert Source(0, layers=SMALL).outgoing_block(0, 2, 2).shape == (0, 4, 5)
+    assert Source(0, layers=SMALL).block(0, 1, 2, 2).shape == (0, 4, 5)
 
 
 def test_golden_weights() -> None:
     """Sources must never change between versions: the first weights of seed 0."""
     source = Source(0, "uniform", (SourceLayer(2, 3, 4),))
-    assert source.outgoing(0, 0)[0].tolist() == [-2647734, 1283699, -6934829, 2273845]
+    assert of_owner(source, 0, 1, 0)[0].tolist() == [-2647734, 1283699, -6934829, 2273845]
     assert source.matched(0).tolist() == [[-8194886, -4834195, 2687184], [-7322786, 5693968, 4126983]]
 
 
@@ -238,10 +270,10 @@ def test_source_rejects(arguments: tuple[Any, ...], match: str) -> None:
     [
         ("matched", (2,), r"`layer` must be an integer in \[0, 1\]; got 2"),
         ("matched", (-1,), r"`layer` must be an integer in \[0, 1\]; got -1"),
-        ("incoming", (0, 3), r"`j` must be an integer in \[0, 2\]; got 3"),
-        ("outgoing", (0, -1), r"`j` must be an integer in \[0, 2\]; got -1"),
-        ("outgoing_block", (0, 0, 4), r"`j_stop` must be an integer in \[0, 3\]; got 4"),
-        ("outgoing_block", (0, 2, 1), r"`j_stop` must be an integer in \[2, 3\]; got 1"),
+        ("block", (0, 2, 0, 1), r"`sublayer` must be an integer in \[0, 1\]; got 2"),
+        ("block", (0, 1, -1, 1), r"`start` must be an integer in \[0, 3\]; got -1"),
+        ("block", (0, 1, 0, 4), r"`stop` must be an integer in \[0, 3\]; got 4"),
+        ("block", (0, 1, 2, 1), r"`stop` must be an integer in \[2, 3\]; got 1"),
         ("weight", (0, 2, 0, 0, 0), r"`sublayer` must be an integer in \[0, 1\]; got 2"),
         ("weight", (0, 0, 3, 0, 0), r"`j` must be an integer in \[0, 2\]; got 3"),
         ("weight", (0, 0, 0, 4, 0), r"`c` must be an integer in \[0, 3\]; got 4"),
@@ -256,8 +288,12 @@ def test_places_outside_the_source_are_refused(method: str, arguments: tuple[int
 
 def test_blocks_beyond_memory_are_refused_before_allocation() -> None:
     source = Source(0, layers=(SourceLayer(2**31, 2**31, 2**31),))
-    for draw in (lambda: source.matched(0), lambda: source.outgoing(0, 0), lambda: source.incoming(0, 0)):
-        with pytest.raises(CapacityExceeded, match=r"more than 4 GiB\. Ask for fewer inputs at a time"):
+    for draw in (
+        lambda: source.matched(0),
+        lambda: of_owner(source, 0, 1, 0),
+        lambda: of_owner(source, 0, 0, 0),
+    ):
+        with pytest.raises(CapacityExceeded, match=r"more than 4 GiB\. Ask for fewer hidden neurons at a time"):
             draw()
 
 

@@ -15,18 +15,37 @@ def random_weight_rows(seed: int, stream: int, j: int, c: int, count: int) -> np
     return (words >> np.uint64(40)).astype(np.float64) * 2.0**-23 - 1.0
 
 
-def dense_layer(spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Masked matrices of both sub-layers: (D * N, D) and (d', D * N)."""
+def dense_layer(
+    spec: dict[str, Any], seed: int, layer: int, bits: np.ndarray, members: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masked matrices of both sub-layers: (H, D) and (d', H).
+
+    Bit c of weight (i, j) stands for the c-th hidden neuron of its owner, which is j, or i if outputs own
+    them; a neuron has its edge to its owner if any bit stands for it.
+    """
     inputs, copies, outputs = spec["inputs"], spec["copies"], spec["outputs"]
     edges = np.unpackbits(bits, axis=2, count=copies, bitorder="little").astype(bool)
-    first = np.zeros((inputs * copies, inputs))
-    second = np.zeros((outputs, inputs * copies))
-    for j in range(inputs):
-        for c in range(copies):
-            row = j * copies + c
-            if edges[:, j, c].any():
-                first[row, j] = random_weight_rows(seed, 2 * layer, j, c, inputs)[j]
-            second[:, row] = random_weight_rows(seed, 2 * layer + 1, j, c, outputs) * edges[:, j, c]
+    by_output = spec.get("owners") == "outputs"
+    owners = outputs if by_output else inputs
+    if members is None:
+        members = np.arange(owners * copies).reshape(owners, copies)
+    first = np.zeros((owners * copies, inputs))
+    second = np.zeros((outputs, owners * copies))
+    for owner in range(owners):
+        for place, row in enumerate(members[owner].tolist()):
+            own = edges[owner, :, place] if by_output else edges[:, owner, place]
+            if not own.any():
+                continue
+            coming, going = (
+                random_weight_rows(seed, 2 * layer + part, row // copies, row % copies, count)
+                for part, count in ((0, inputs), (1, outputs))
+            )
+            if by_output:
+                first[row] = coming * own
+                second[owner, row] = going[owner]
+            else:
+                first[row, owner] = coming[owner]
+                second[:, row] = going * own
     return first, second
 
 
@@ -38,7 +57,9 @@ def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[
     value = x
     matrices = []
     for index, spec in enumerate(source["layers"]):
-        first, second = dense_layer(spec, source["seed"], index, masks[f"edges_{index + 1}"])
+        names = (f"edges_{index + 1}", f"members_{index + 1}")
+        bits, members = (masks.get(name) for name in names)
+        first, second = dense_layer(spec, int(source["seed"]), index, bits, members)
         if record[index]["biased"]:
             constant = 2.0 ** (record[index]["bias_exponent"] - record[index]["scale_exponent"])
             value = np.hstack((value, np.full((len(value), 1), constant)))

@@ -26,12 +26,16 @@ rng = np.random.default_rng(0)
 def ticket(kind: str) -> Any:
     if kind == "signed":
         return tiny_ticket(domain=box(-1.0, 1.0), inputs=None)
+    if kind == "assigned":
+        return tiny_ticket(arrangement="assigned")
+    if kind == "gathered":
+        return tiny_ticket(arrangement="gathered")
     if kind == "plain":
         return tiny_ticket(target=target(3, (3, 2), biased=False, scale=3.0))
     return tiny_ticket()
 
 
-NAMES = ("biased", "signed", "plain")
+NAMES = ("biased", "signed", "plain", "assigned", "gathered")
 
 
 def by_definition(own: Any, x: Any) -> Any:
@@ -42,7 +46,7 @@ def by_definition(own: Any, x: Any) -> Any:
         given = [*value, layer.scale.constant] if layer.biased else list(value)
         first, second = own.mask(f"{layer.name}.first"), own.mask(f"{layer.name}.second")
         total = np.zeros(layer.outputs)
-        for j in range(layer.inputs):
+        for j in range(layer.groups):
             for c in range(layer.copies):
                 row = j * layer.copies + c
                 before = sum(
@@ -67,7 +71,7 @@ def test_weights_are_those_of_the_source_bit_for_bit(name: str) -> None:
         assert first.dtype == np.float32
         if layer.biased:
             first = np.hstack((first, arrays[f"{layer.name}.first.bias"][:, None]))
-        for j in range(layer.inputs):
+        for j in range(layer.groups):
             for c in range(layer.copies):
                 row = j * layer.copies + c
                 into = [own.source.weight(index, 0, j, c, other) for other in range(layer.inputs)]

@@ -150,10 +150,10 @@ def test_masked_source_is_the_ticket_edge_by_edge(kind: str) -> None:
     assert sum(int(array.mask.sum()) for array in arrays) == own.kept
     # every weight of the source stands in exactly one place
     everything = [
-        block(index, j)[:, : ends(own, index, j) if block == own.source.outgoing else None]
+        own.source.block(index, sublayer, j, j + 1)[0, :, : ends(own, index, j) if sublayer else None]
         for index, layer in enumerate(own.source.layers)
         for j in range(layer.inputs)
-        for block in (own.source.incoming, own.source.outgoing)
+        for sublayer in (0, 1)
     ]
     numerators = np.sort(np.concatenate([block.ravel() for block in everything]))
     found = np.sort(np.concatenate([array.numbers.ravel() for array in arrays]).astype(np.float64) * 2**23)

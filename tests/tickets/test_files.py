@@ -191,7 +191,8 @@ FORGERIES = {
         lambda record: record.update(output="relu1"),
         "must all lead to the output",
     ),
-    "arrangement": (CERTIFICATE, built(arrangement="free"), "unknown arrangement 'free'"),
+    "arrangement": (CERTIFICATE, layer("arrangement", "free"), "unknown arrangement 'free'"),
+    "chosen": (CERTIFICATE, layer("arrangement", "assigned"), "do not fit"),
     "counting": (CERTIFICATE, built(budget="none"), "unknown budget counting 'none'"),
     "larger domain": (CERTIFICATE, widen, "`(bound|a_posteriori|budget)` says"),
     "seed": ("source.json", lambda record: record.update(seed="8"), "the kept edges sum"),
@@ -240,11 +241,32 @@ def test_refuses_to_overwrite_and_bad_places(tmp_path: Path) -> None:
 
 
 def test_signed_and_paper_tickets_resist_the_same_swap(tmp_path: Path) -> None:
-    for arrangement in ("sign-matched", "paper"):
+    for arrangement in ("sign-matched", "paper", "assigned", "gathered"):
         path = tmp_path / arrangement
-        tiny_ticket(domain=box(-1, 1), inputs=None, arrangement=arrangement).save(path)
+        domain = box() if arrangement == "gathered" else box(-1, 1)
+        tiny_ticket(domain=domain, inputs=None, arrangement=arrangement).save(path)
         slth.check(path)
         edit_arrays(path / "masks.npz", drop_one_edge)
         write_manifest(path)
         with pytest.raises(slth.TicketDamaged, match="the kept edges sum"):
             slth.check(path)
+
+
+def test_owners_of_neurons_cannot_be_forged(tmp_path: Path) -> None:
+    def swap(arrays: dict) -> None:
+        arrays["members_1"] = np.roll(arrays["members_1"], 1, axis=0)
+
+    def share(arrays: dict) -> None:
+        members = arrays["members_1"].copy()
+        members[1, 0] = members[0, 0]
+        arrays["members_1"] = members
+
+    for forge, message in ((swap, "the kept edges sum"), (share, "must name every hidden neuron once")):
+        for arrangement in ("assigned", "gathered"):
+            path = tmp_path / f"{arrangement} {message}"
+            tiny_ticket(arrangement=arrangement).save(path)
+            slth.check(path)
+            edit_arrays(path / "masks.npz", forge)
+            write_manifest(path)
+            with pytest.raises(slth.TicketDamaged, match=message):
+                slth.check(path)

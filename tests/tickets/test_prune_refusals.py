@@ -29,7 +29,7 @@ def best_error(source: slth.Source, failure: object, goal: slth.Network) -> floa
 
     j, i = failure.input, failure.output
     first = source.matched(0)[j]
-    second = source.outgoing(0, j)[:, i]
+    second = source.block(0, 1, j, j + 1)[0, :, i]
     products = [float(a) * float(b) * 2.0**-46 for a, b in zip(first, second, strict=True) if a > 0]
     layer = goal.dense_chain()[0]
     wanted = float(np.column_stack((layer.weight, layer.bias))[i, j])
@@ -51,7 +51,7 @@ def test_too_narrow_source_says_so() -> None:
         ({"k": [3]}, r"`k` must have one value per layer \(2\); got 1"),
         ({"copies": -1}, r"`copies` must be an integer in \[1, "),
         ({"subset_density": 1.0}, r"`subset_density` must be a finite number in \(0\.0, 1\.0\); got 1\.0"),
-        ({"arrangement": "random"}, r"`arrangement` must be one of 'sign-matched', 'paper'; got 'random'"),
+        ({"arrangement": "random"}, r"`arrangement` must be one of 'auto', 'sign-matched', .*; got 'random'"),
         ({"search": "any"}, r"`search` must be one of 'within', 'closest'; got 'any'"),
         ({"budget": "none"}, r"`budget` must be one of 'frobenius', 'theorem'; got 'none'"),
         ({"domain": box(size=4), "inputs": None}, r"`domain` must have the target's 3 inputs; got 4"),
@@ -88,3 +88,11 @@ def test_magnitudes_that_cannot_be_scaled_exactly_are_refused() -> None:
 def test_no_reasonable_size_is_said_before_anything_is_drawn() -> None:
     with pytest.raises(slth.CapacityExceeded, match="no sample size up to 4096 is predicted"):
         slth.prune(target(), domain=box(), eps=1e-9, k=1)
+
+
+def test_an_arrangement_that_does_not_suit_a_layer_names_it() -> None:
+    with pytest.raises(slth.InvalidInput, match=r"`arrangement` must suit layer 'layer1'; got 'gathered'"):
+        slth.prune(target(), domain=box(-1.0, 1.0), eps=0.1, arrangement="gathered")
+    source = slth.Source(seed=1, layers=(slth.SourceLayer(4, 40, 4), slth.SourceLayer(5, 40, 2)))
+    with pytest.raises(slth.InvalidInput, match=r"a given source decides who owns them"):
+        slth.prune(target(), source, domain=box(), eps=0.1, arrangement="gathered")

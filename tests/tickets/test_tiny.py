@@ -31,7 +31,7 @@ def arrays(network: slth.Network) -> tuple[list[np.ndarray], list[np.ndarray | N
     return [layer.weight for layer in chain], [layer.bias for layer in chain]
 
 
-@pytest.mark.parametrize("arrangement", ["sign-matched", "paper"])
+@pytest.mark.parametrize("arrangement", ["sign-matched", "paper", "assigned", "auto"])
 @pytest.mark.parametrize("kind", list(DOMAINS))
 @pytest.mark.parametrize("biased", [True, False])
 def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind: str, biased: bool) -> None:
@@ -50,6 +50,46 @@ def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind:
     assert ticket.certificate.lower_estimate <= ticket.certificate.bound
     assert ticket.certificate.lower_estimate >= 0.9 * error
     assert slth.check(tmp_path / "ticket", goal).bound == ticket.certificate.bound
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_neurons_owned_by_outputs_compute_the_reported_network(tmp_path, biased: bool) -> None:
+    goal = target(biased=biased)
+    ticket = slth.prune(goal, domain=box(), eps=0.1, arrangement="gathered", seed=3)
+    assert [layer.owners for layer in ticket.layers] == ["outputs", "outputs"]
+    ticket.save(tmp_path / "ticket")
+    x = samples_of(box())
+    output, matrices = masked_forward(tmp_path / "ticket", x)
+    for index, (positive, _) in enumerate(matrices):
+        own = ticket.assembled(index)
+        assert np.array_equal(own.positive, positive)
+        assert (own.kept_positive == ticket.layers[index].k).all()
+    np.testing.assert_allclose(ticket.network().forward(x), output, rtol=0, atol=1e-12)
+    error = np.linalg.norm(output - plain_forward(*arrays(goal), x), axis=1).max()
+    assert 0 < error <= slth.check(tmp_path / "ticket").bound <= 0.1
+    assert ticket.layers[0].kept_first == ticket.layers[0].serving > ticket.layers[0].kept_second
+
+
+def test_neurons_that_choose_their_owner_need_fewer_of_them() -> None:
+    goal = target(2, (8, 12, 3))
+    domains = {"unsigned": box(size=8), "signed": box(-1.0, 1.0, 8)}
+    for domain in domains.values():
+        plain, assigned, auto = (
+            slth.prune(goal, domain=domain, eps=0.05, arrangement=name)
+            for name in ("sign-matched", "assigned", "auto")
+        )
+        assert auto.parameters <= assigned.parameters < 0.75 * plain.parameters
+    assert auto.construction.arrangement == "assigned, gathered"
+
+
+def test_neurons_that_choose_serve_by_their_largest_weights() -> None:
+    ticket = slth.prune(target(2, (8, 12, 3)), domain=box(size=8), eps=0.05, arrangement="assigned")
+    for index, layer in enumerate(ticket.layers):
+        assert np.array_equal(np.sort(layer.members, axis=None), np.arange(layer.members.size))
+        incoming = ticket.source.block(index, 0, 0, layer.inputs).reshape(-1, layer.inputs)
+        chosen = incoming[layer.members, np.arange(layer.inputs)[:, None]] * 2.0**-23
+        assert chosen.mean() > 0.7
+        assert (chosen <= 0).mean() < 0.1
 
 
 def test_exactly_k_edges_per_weight_and_half() -> None:
@@ -105,10 +145,10 @@ def test_masks_agree_with_their_sparse_form_and_the_counts() -> None:
 
 def test_one_source_serves_several_targets() -> None:
     source = slth.Source(seed=11, layers=(slth.SourceLayer(4, 60, 4), slth.SourceLayer(5, 60, 2)))
-    before = [source.outgoing(0, j).copy() for j in range(4)]
+    before = [source.block(0, 1, j, j + 1).copy() for j in range(4)]
     tickets = [slth.prune(target(seed), source, domain=box(), eps=0.05, k=9) for seed in range(3)]
     assert all(ticket.source == source for ticket in tickets)
-    assert all(np.array_equal(source.outgoing(0, j), before[j]) for j in range(4))
+    assert all(np.array_equal(source.block(0, 1, j, j + 1), before[j]) for j in range(4))
     masks = [ticket.mask("layer1.second") for ticket in tickets]
     assert not np.array_equal(masks[0], masks[1])
 

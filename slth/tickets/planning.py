@@ -1,0 +1,165 @@
+"""What each layer of a ticket is built with: arrangement, subset size and copies, from the target alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slth._typing import FloatArray
+from slth._validate import as_integer
+from slth.errors import CapacityExceeded, InvalidInput
+from slth.networks.layers import Linear
+from slth.networks.network import Network
+from slth.networks.slots import linear_nodes, slots
+from slth.networks.source import Source, SourceLayer
+from slth.tickets.sizing import FAILURE, layer_size, subset_size
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller asks of all layers: see `slth.prune`. k, copies : one entry per layer, None to be
+    chosen."""
+
+    arrangement: str
+    subset_density: float
+    k: tuple[int | None, ...]
+    copies: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """Arrangement of a layer, k edges per weight and half, and the random layers it is cut from."""
+
+    arrangement: str
+    k: int
+    source: SourceLayer
+
+
+def plan_layers(
+    target: Network,
+    weights: Sequence[FloatArray],
+    tolerances: Sequence[float],
+    signed: Sequence[bool],
+    wishes: Wishes,
+    source: Source | None,
+) -> list[LayerPlan]:
+    """A plan for each layer; `source`, when given, fixes copies and owners.
+
+    weights : scaled slot matrices; tolerances : in the same units.
+    """
+    nodes = linear_nodes(target)
+    plans = []
+    for index, node in enumerate(nodes):
+        given = None if source is None else source.layers[index]
+        options = []
+        reasons: list[CapacityExceeded] = []
+        for arrangement in _candidates(node, wishes.arrangement, signed[index], given):
+            try:
+                options.append(
+                    _plan(
+                        node,
+                        weights[index],
+                        tolerances[index],
+                        signed=signed[index],
+                        arrangement=arrangement,
+                        subset_density=wishes.subset_density,
+                        k=wishes.k[index],
+                        copies=wishes.copies[index] if given is None else given.copies,
+                        failure=FAILURE / len(nodes),
+                    )
+                )
+            except CapacityExceeded as reason:
+                reasons.append(reason)
+        if not options:
+            raise reasons[0]
+        plans.append(min(options, key=lambda plan: plan.source.parameters))
+    return plans
+
+
+def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer | None) -> list[str]:
+    """Arrangements that the layer can have, of those asked for. Raises InvalidInput when there is none."""
+    choosable = slots(node).constant_outputs is None and node.groups == 1
+    possible = ["sign-matched", "paper"]
+    if choosable:
+        possible.append("assigned")
+        if not signed and node.is_dense:
+            possible.append("gathered")
+    if given is not None:
+        possible = [name for name in possible if owners_of(name) == given.owners]
+    wanted = ("assigned", "gathered", "sign-matched") if arrangement == "auto" else (arrangement,)
+    found = [name for name in wanted if name in possible]
+    if not found:
+        raise InvalidInput(
+            f"`arrangement` must suit layer {node.name!r}; got {arrangement!r}. Neurons choose their owners "
+            "in layers without groups whose biases are as many as their outputs; they gather inputs in dense "
+            "layers where none is negative; and a given source decides who owns them. Use 'auto'."
+        )
+    # A layer that can choose its owners needs no more neurons for it.
+    return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found
+
+
+def owners_of(arrangement: str) -> str:
+    """Whose the hidden neurons of an arrangement are, as `SourceLayer.owners` says it."""
+    return "outputs" if arrangement == "gathered" else "inputs"
+
+
+def _plan(
+    node: Linear,
+    weight: FloatArray,
+    tolerance: float,
+    *,
+    signed: bool,
+    arrangement: str,
+    subset_density: float,
+    k: int | None,
+    copies: int | None,
+    failure: float,
+) -> LayerPlan:
+    if copies is None:
+        size = layer_size(
+            weight,
+            tolerance,
+            signed=signed,
+            arrangement=arrangement,
+            subset_density=subset_density,
+            k=k,
+            failure=failure,
+        )
+        k, copies = size.k, size.copies
+    if k is None:
+        divided = 2 if signed and arrangement in ("paper", "assigned") else 1
+        k = subset_size(copies // divided, arrangement, subset_density)
+    own = slots(node)
+    return LayerPlan(
+        arrangement,
+        k,
+        SourceLayer(own.inputs, copies, own.outputs, own.constant_outputs, owners_of(arrangement)),
+    )
+
+
+def per_layer(value: int | Sequence[int] | None, name: str, count: int) -> tuple[int | None, ...]:
+    """One entry for each of `count` layers. Raises InvalidInput."""
+    if value is None:
+        return (None,) * count
+    if isinstance(value, Sequence):
+        if len(value) != count:
+            raise InvalidInput(f"`{name}` must have one value per layer ({count}); got {len(value)}.")
+        return tuple(as_integer(item, name, low=1, high=1 << 20) for item in value)
+    return (as_integer(value, name, low=1, high=1 << 20),) * count
+
+
+def check_fits(source: Source, target: Network) -> None:
+    """Require that the source has the target's widths. Raises InvalidInput."""
+    nodes = linear_nodes(target)
+    if len(source.layers) != len(nodes):
+        raise InvalidInput(
+            f"`source` must have one pair of layers per target layer ({len(nodes)}); got {len(source.layers)}."
+        )
+    for own, node in zip(source.layers, nodes, strict=True):
+        wanted = slots(node)
+        widths = (wanted.inputs, wanted.outputs, wanted.constant_outputs)
+        if (own.inputs, own.outputs, own.constant_outputs) != widths:
+            raise InvalidInput(
+                f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant "
+                f"included) and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."
+            )

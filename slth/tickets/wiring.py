@@ -1,0 +1,57 @@
+"""Which hidden neurons serve which owner: the random weights of a layer, ordered as its ticket uses them.
+
+Every hidden neuron keeps at most one edge on one side, to its *owner*, and any number of edges on the other:
+
+* owned by inputs: one incoming edge, from its input, and edges to all outputs;
+* owned by outputs: one outgoing edge, to its output, and edges from all inputs.
+
+`members` says which hidden neurons an owner has, as numbers j * copies + c of the source's (j, c); None
+stands for the source's own order, copy c of owner j.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slth._typing import IntArray
+from slth.networks.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """The weights of layer `index` as numerators at scale 2^-scale_bits.
+
+    singles : int64 (owners, N), the edge between each hidden neuron and its owner.
+    """
+
+    source: Source
+    index: int
+    members: IntArray | None
+    singles: IntArray
+
+    def block(self, start: int, stop: int) -> IntArray:
+        """Numerators (stop - start, N, others): the edges of the neurons of owners start .. stop - 1 on the
+        other side, which is the outputs (rows of the slot matrix) when inputs are the owners, and the inputs
+        otherwise.
+        """
+        sublayer = 1 - _single_sublayer(self.source, self.index)
+        if self.members is None:
+            return self.source.block(self.index, sublayer, start, stop)
+        own = self.members[start:stop]
+        return self.source.rows(self.index, sublayer, own.reshape(-1)).reshape(*own.shape, -1)
+
+
+def wiring(source: Source, index: int, members: IntArray | None) -> Wiring:
+    """The weights of a layer, ordered by `members`."""
+    if members is None:
+        return Wiring(source, index, None, source.matched(index))
+    owners = np.repeat(np.arange(members.shape[0]), members.shape[1])
+    sublayer = _single_sublayer(source, index)
+    singles = source.edges(index, sublayer, members.reshape(-1), owners).reshape(members.shape)
+    return Wiring(source, index, members, singles)
+
+
+def _single_sublayer(source: Source, index: int) -> int:
+    return 0 if source.layers[index].owners == "inputs" else 1
