@@ -33,12 +33,17 @@ def command(
         How the target is read.
     """
     from slth.tickets.check import check
+    from slth.tickets.ticket import Ticket
 
     report = check(ticket, None if target is None else read_target(target, reading))
+    kept = Ticket.load(ticket).equivariance
     if common.json:
-        print_json("check", report.summary())
+        equivariance = None if kept is None else kept.to_json()
+        print_json("check", {**report.summary(), "equivariance": equivariance})
         return 0
     for fact in report.facts:
         say(f"  {fact}")
+    if kept is not None:
+        say(f"  equivariance: {kept}")
     say(f"verified: {ticket}")
     return 0

@@ -178,6 +178,8 @@ def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> No
                 f"{certificate['predictions_equal']} measured equal",
             )
         )
+    if ticket.equivariance is not None:
+        pairs.append(("equivariance", ticket.equivariance))
     pairs.append(("seed", f"{summary['seed']}{' (drawn now; give it to repeat this run)' if drawn else ''}"))
     pairs.append(("written", f"{out} (page: {out / 'report.html'}; check it: slth check {out})"))
     print_pairs(pairs)

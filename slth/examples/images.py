@@ -20,6 +20,7 @@ from slth.networks.equivariant import basis_of
 from slth.networks.layers import Add, Input, Linear, Node, ReLU
 from slth.networks.network import Network
 from slth.networks.pooling import AveragePool, MaxPool
+from slth.networks.symmetry import Symmetry
 from slth.networks.windows import Windows
 
 SIDE = 8
@@ -88,7 +89,9 @@ def d4(parameter: Parameters) -> Network:
         ReLU("relu2", "turn"),
         linear("invariant", "relu2", basis_of(out), 4, CLASSES),
     )
-    return Network(nodes, "invariant")
+    pixels = large.representation("scalar")
+    trivial = trivial_representation(pixels.group)
+    return Network(nodes, "invariant", Symmetry.of(pixels, trivial, output_features=CLASSES))
 
 
 def given(arrays: Mapping[str, npt.NDArray[Any]]) -> Parameters:

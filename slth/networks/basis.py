@@ -279,6 +279,26 @@ class OrbitBasis(Basis):
         sums = np.ascontiguousarray((indicator @ flat).T)
         return sums.reshape(*x.shape[:2], self.count, self.outputs)
 
+    def apply(self, coefficients: FloatArray, x: FloatArray) -> FloatArray:
+        """As for every basis; features are mixed before the maps are applied, where that makes fewer."""
+        o, i, p = coefficients.shape
+        if o >= i:
+            return super().apply(coefficients, x)
+        batch, rows = len(x), coefficients.transpose(0, 2, 1).reshape(o * p, i)
+        places = np.nonzero(self.labels >= 0)
+        shape = (self.outputs, p * self.inputs)
+        from scipy.sparse import csr_array
+
+        reads = self.labels[places] * self.inputs + places[1]
+        indicator = csr_array((np.ones(reads.size), (places[0], reads)), shape=shape)
+        result = np.empty((batch, o, self.outputs))
+        step = max(1, COLUMN_BYTES // (8 * o * p * self.inputs))
+        for start in range(0, batch, step):
+            mixed = (rows @ x[start : start + step]).reshape(-1, p * self.inputs)
+            sums = (indicator @ np.ascontiguousarray(mixed.T)).T
+            result[start : start + step] = sums.reshape(-1, o, self.outputs)
+        return result
+
     def matrix(self, coefficients: FloatArray) -> FloatArray:
         """The coefficients at their places: no arithmetic, so no rounding."""
         o, i, _ = coefficients.shape

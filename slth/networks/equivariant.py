@@ -18,6 +18,7 @@ from slth.groups.projection import TOLERANCE, project, project_bias
 from slth.networks.basis import Basis, DenseBasis, OrbitBasis
 from slth.networks.layers import Linear
 from slth.networks.network import Network
+from slth.networks.symmetry import Symmetry
 
 
 def basis_of(intertwiners: Orbits | DenseIntertwiners) -> Basis:
@@ -42,7 +43,11 @@ def basis_of(intertwiners: Orbits | DenseIntertwiners) -> Basis:
 
 
 def declare(
-    network: Network, layers: Mapping[str, Orbits | DenseIntertwiners], *, tolerance: float = TOLERANCE
+    network: Network,
+    layers: Mapping[str, Orbits | DenseIntertwiners],
+    *,
+    symmetry: Symmetry | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Network:
     """The network with the named linear layers written in equivariant bases.
 
@@ -55,6 +60,9 @@ def declare(
         Anything with these layers.
     layers : mapping of str to Orbits or DenseIntertwiners
         Basis of each layer's blocks, (s, t): s entries per output feature and t per input feature.
+    symmetry : Symmetry, optional
+        How the group acts on the network's inputs and outputs; reports of tickets then say how far target,
+        source and ticket are equivariant.
     tolerance : float
         Largest difference between an entry and its projection, relative to the layer's largest |entry|.
 
@@ -83,7 +91,8 @@ def declare(
                 f"`layers` must name linear layers of the network ({_some(by_name)}); got {name!r}."
             )
     changed = {name: _declared(by_name[name], given, tolerance) for name, given in layers.items()}
-    return replace(network, nodes=tuple(changed.get(node.name, node) for node in network.nodes))
+    nodes = tuple(changed.get(node.name, node) for node in network.nodes)
+    return replace(network, nodes=nodes, symmetry=network.symmetry if symmetry is None else symmetry)
 
 
 def _declared(node: Linear, given: Orbits | DenseIntertwiners, tolerance: float) -> Linear:

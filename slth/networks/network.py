@@ -17,6 +17,7 @@ from slth.errors import InvalidInput
 from slth.networks.forward import as_batch, evaluate
 from slth.networks.layers import Flatten, Input, Linear, Node, ReLU
 from slth.networks.spec import KINDS, node_record, nodes_from_spec, nodes_to_spec
+from slth.networks.symmetry import Symmetry
 
 NETWORK_FORMAT = "slth-network/1"
 
@@ -54,6 +55,9 @@ class Network:
         exactly one `Input`.
     output : str
         Name of the node whose value is the network's. Every node must lead to it.
+    symmetry : Symmetry, optional
+        The group under which the network is declared to be equivariant. It changes no value; reports say how
+        far it holds.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Network:
 
     nodes: tuple[Node, ...]
     output: str
+    symmetry: Symmetry | None = None
     order: tuple[Node, ...] = field(init=False, repr=False)
     input_size: int = field(init=False, repr=False)
     output_size: int = field(init=False, repr=False)
@@ -93,6 +98,13 @@ class Network:
         sizes = self.sizes()
         object.__setattr__(self, "input_size", inputs[0].size)
         object.__setattr__(self, "output_size", sizes[self.output])
+        if self.symmetry is not None:
+            own = (self.symmetry.inputs.shape[1], self.symmetry.outputs.shape[1])
+            if own != (self.input_size, self.output_size):
+                raise InvalidInput(
+                    f"`symmetry` must act on {self.input_size} inputs and {self.output_size} outputs; got "
+                    f"{own[0]} and {own[1]} ({self.symmetry.group})."
+                )
 
     def __eq__(self, other: object) -> bool:
         return self.digest() == other.digest() if isinstance(other, Network) else NotImplemented
@@ -166,7 +178,7 @@ class Network:
         bytes, little-endian) and text of a JSON header (kind, name, parents, output size, shapes of the
         arrays; keys sorted, no spaces, ASCII), then each array of the header in C order as little-endian
         float64. A node with more fields (windows of a convolution, groups) has them in the header under
-        "spec".
+        "spec". A declared symmetry comes last: a header, then the permutations of inputs and of outputs.
         """
         state = hashlib.sha256()
         sizes = self.sizes()
@@ -174,6 +186,10 @@ class Network:
         for node in sorted(self.nodes, key=lambda node: node.name):
             _feed(state, node_record(node, sizes[node.name]))
             for _, array in sorted(node.arrays().items()):
+                state.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        if self.symmetry is not None:
+            _feed(state, {"symmetry": self.symmetry.to_json()})
+            for _, array in sorted(self.symmetry.arrays().items()):
                 state.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
         return state.hexdigest()
 
@@ -201,7 +217,11 @@ class Network:
         True
         """
         records, arrays = nodes_to_spec(self.nodes, self.sizes())
-        return {"format": NETWORK_FORMAT, "output": self.output, "nodes": records}, arrays
+        structure: dict[str, Any] = {"format": NETWORK_FORMAT, "output": self.output, "nodes": records}
+        if self.symmetry is not None:
+            structure["symmetry"] = self.symmetry.to_json()
+            arrays.update(self.symmetry.arrays())
+        return structure, arrays
 
     @classmethod
     def from_spec(cls, structure: object, arrays: Mapping[str, npt.NDArray[Any]]) -> Network:
@@ -215,13 +235,17 @@ class Network:
             If windows are larger than a table of them may be.
         """
         keys = {"format", "output", "nodes"}
-        if not isinstance(structure, dict) or set(structure) != keys:
+        if not isinstance(structure, dict) or not keys <= set(structure) <= keys | {"symmetry"}:
             raise InvalidInput(f"`structure` must have exactly the keys {sorted(keys)}; got {structure!r:.80}.")
         if structure["format"] != NETWORK_FORMAT:
             raise InvalidInput(f"`format` must be {NETWORK_FORMAT!r}; got {structure['format']!r:.80}.")
         if not isinstance(structure["output"], str):
             raise InvalidInput(f"`output` must be the name of a node; got {structure['output']!r:.80}.")
-        network = cls(nodes_from_spec(structure["nodes"], arrays), structure["output"])
+        symmetry, own = None, dict(arrays)
+        if "symmetry" in structure:
+            symmetry = Symmetry.from_json(structure["symmetry"], arrays)
+            own = {name: array for name, array in arrays.items() if name not in symmetry.arrays()}
+        network = cls(nodes_from_spec(structure["nodes"], own), structure["output"], symmetry)
         sizes = network.sizes()
         for record in structure["nodes"]:
             if record["size"] != sizes[record["name"]]:

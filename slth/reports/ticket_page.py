@@ -58,7 +58,7 @@ def ticket_page(ticket: Ticket) -> str:
             ),
             verdict(summary, place),
             tiles(headline(summary)),
-            section("What exactly is certified", bullets(certified(summary, place))),
+            section("What exactly is certified", bullets([*certified(summary, place), *measured(ticket)])),
             section("Size", facts(size(summary))),
             section("Layers", layer_table(summary), paragraph(LAYER_NOTE, "quiet")),
             section("Errors of the weights", error_figure(ticket)),
@@ -150,6 +150,12 @@ def certified(summary: dict[str, Any], place: str) -> list[str]:
             "same class."
         )
     return lines
+
+
+def measured(ticket: Ticket) -> list[str]:
+    """What is not certified but measured: the symmetry that the target declares."""
+    kept = ticket.equivariance
+    return [] if kept is None else [f"Equivariance, not part of the certificate: {kept}."]
 
 
 def size(summary: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from slth.tickets.record import Certificate, Construction
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+    from slth.tickets.equivariance import Report
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,13 @@ class Ticket:
                 halves[:, -1] = 1
             chosen += layer.k * int(halves[weight != 0.0].sum())
         return chosen - sum(layer.serving for layer in self.layers)
+
+    @cached_property
+    def equivariance(self) -> Report | None:
+        """How far target, source and ticket keep the symmetry that the target declares; None without one."""
+        from slth.tickets.equivariance import equivariance
+
+        return equivariance(self)
 
     def assembled(self, index: int) -> Assembled:
         """What the kept edges of layer `index` compute, regenerated from the source."""
@@ -172,6 +182,7 @@ class Ticket:
             )
         certificate = self.certificate.to_json()
         certificate.pop("worst_input")
+        kept = self.equivariance
         return {
             "m": self.parameters,
             "m_t": self.target_parameters,
@@ -190,6 +201,7 @@ class Ticket:
             "law": self.source.law,
             "layers": layers,
             "certificate": certificate,
+            "equivariance": None if kept is None else kept.to_json(),
         }
 
     def save(self, path: str | Path, page: str | None = None) -> None:

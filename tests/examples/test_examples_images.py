@@ -17,7 +17,7 @@ ACCURACY = {"cnn": 0.97, "residual": 0.97, "d4": 0.94}
 DIGESTS = {
     "cnn": "17998a04f7e74e41a0a13bf5d9ec7e1c1867daf0c15cf01cbf030ac670d18090",
     "residual": "7411a1ce9f618dba6ba4b4a96bdd722a585b27524d057e731fea984c5387a969",
-    "d4": "7336ce4b906a163b6ceb1238805a0ef941be9c6b9d6852ea3d47fce4c12ee09d",
+    "d4": "35ce51aa652d64f0bca92e55efa1106544aea9565e2d438f1aacea9ea1655b0f",
 }
 
 
@@ -36,10 +36,11 @@ def test_small_accurate_and_float32(name: str) -> None:
 def test_turns_and_mirrors_change_nothing() -> None:
     example = digits("d4")
     moves = ImageGroup(8, 8, "p4m", translations=False).representation("scalar")
-    plain = example.network.forward(example.inputs)
+    inputs = example.inputs[::20]
+    plain = example.network.forward(inputs)
     assert moves.group.order == 8
     for element in range(8):
-        moved = example.network.forward(moves.act(element, example.inputs))
+        moved = example.network.forward(moves.act(element, inputs))
         assert np.abs(moved - plain).max() <= 1e-12 * np.abs(plain).max()
 
 
@@ -63,9 +64,9 @@ def test_ticket(name: str, tmp_path: Path) -> None:
 def test_training_script_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two epochs only: the shipped weights took a minute, and another version of torch rounds differently."""
+    """One epoch only: the shipped weights took a minute, and another version of torch rounds differently."""
     pytest.importorskip("torch")
-    monkeypatch.setattr(train_images, "EPOCHS", 2)
+    monkeypatch.setattr(train_images, "EPOCHS", 1)
     train_images.main(tmp_path / "made")
     assert capsys.readouterr().out.count("test accuracy 0.") == 3
     for name in ACCURACY:

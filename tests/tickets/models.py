@@ -11,21 +11,21 @@ import numpy as np
 
 import slth
 from slth.examples.digits import digits
-from slth.groups.actions import trivial_action, tuples
+from slth.groups.actions import Action, trivial_action, tuples
 from slth.groups.images import ImageGroup
 from slth.groups.intertwiners import Orbits, orbits
 from slth.networks.basis import OrbitBasis
 from slth.networks.layers import Input, Linear, Node, ReLU
+from slth.networks.symmetry import Symmetry
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A target with the inputs it is judged on, and the permutations of inputs that leave its output alone."""
+    """A target with the inputs it is judged on, and the module that it was read from."""
 
     network: slth.Network
     inputs: np.ndarray
     domain: slth.Domain
-    symmetries: np.ndarray | None = None
     module: object = None
     shape: tuple[int, ...] = ()
 
@@ -69,13 +69,13 @@ def digits_cnn(residual: bool, epochs: int = 6) -> Trained:
     fit(module, example.inputs.reshape(-1, 1, 8, 8), example.labels, epochs)
     module.eval()
     network = slth.read(module, input_shape=(1, 8, 8))
-    return Trained(network, example.inputs, example.domain, None, module, (1, 8, 8))
+    return Trained(network, example.inputs, example.domain, module, (1, 8, 8))
 
 
 def orbit_network(
-    stack: list[tuple[int, Orbits]], inputs: np.ndarray, labels: np.ndarray, epochs: int
+    stack: list[tuple[int, Orbits]], action: Action, inputs: np.ndarray, labels: np.ndarray, epochs: int
 ) -> slth.Network:
-    """Train a chain of equivariant layers, (output features, basis) each, ReLU between."""
+    """Train a chain of equivariant layers, (output features, basis) each, ReLU between; invariant outputs."""
     import torch
     from torch import nn
 
@@ -117,7 +117,8 @@ def orbit_network(
                 layer.bias.detach().double().numpy().reshape(-1),
             )
         )
-    return slth.Network(tuple(nodes), nodes[-1].name)
+    symmetry = Symmetry.of(action, trivial_action(action), output_features=stack[-1][0])
+    return slth.Network(tuple(nodes), nodes[-1].name, symmetry)
 
 
 def p4m_network() -> Trained:
@@ -128,19 +129,22 @@ def p4m_network() -> Trained:
     example = digits()
     ink = example.inputs.sum(axis=1)
     labels = (ink > np.median(ink)).astype(int)
-    network = orbit_network([(1, lift), (1, inner), (2, out)], example.inputs, labels, 3)
-    return Trained(network, example.inputs, example.domain, image.action("scalar").generators)
+    stack = [(1, lift), (1, inner), (2, out)]
+    network = orbit_network(stack, image.action("scalar"), example.inputs, labels, 3)
+    return Trained(network, example.inputs, example.domain)
 
 
 def set_network() -> Trained:
-    """Nine numbers in any order: is their spread large? (identity and all-ones, S_9)"""
+    """Seven numbers in any order: is their spread large? (identity and all-ones, S_7)"""
     rng = np.random.default_rng(0)
     scale = rng.uniform(0.2, 1.0, (600, 1))
-    inputs = np.clip(0.5 + scale * rng.uniform(-0.5, 0.5, (600, 9)), 0, 1)
-    points = tuples(9, 1)
+    inputs = np.clip(0.5 + scale * rng.uniform(-0.5, 0.5, (600, 7)), 0, 1)
+    points = tuples(7, 1)
     equal, out = orbits(points, points), orbits(points, trivial_action(points))
-    network = orbit_network([(5, equal), (5, equal), (2, out)], inputs, (scale[:, 0] > 0.6).astype(int), 30)
-    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 9), points.generators)
+    network = orbit_network(
+        [(5, equal), (5, equal), (2, out)], points, inputs, (scale[:, 0] > 0.6).astype(int), 30
+    )
+    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 7))
 
 
 def graph_network() -> Trained:
@@ -153,9 +157,9 @@ def graph_network() -> Trained:
     inner, out = orbits(pairs, pairs), orbits(pairs, trivial_action(pairs))
     inputs = adjacency.reshape(500, 49)
     network = orbit_network(
-        [(3, inner), (3, inner), (2, out)], inputs, (triangles > np.median(triangles)).astype(int), 30
+        [(3, inner), (3, inner), (2, out)], pairs, inputs, (triangles > np.median(triangles)).astype(int), 30
     )
-    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 49), pairs.generators)
+    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 49))
 
 
 FAMILIES = {
