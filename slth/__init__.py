@@ -15,8 +15,11 @@ __version__ = "0.1.0"
 _HOME = {
     "solve": "slth.subset_sum.solve",
     "solve_batch": "slth.subset_sum.batch",
+    "solve_fewest": "slth.subset_sum.fewest",
+    "solve_vectors": "slth.subset_sum.vectors",
     "count": "slth.subset_sum.count",
     "cover": "slth.subset_sum.cover",
+    "cover_batch": "slth.subset_sum.cover_batch",
     "covering_radius": "slth.subset_sum.radius",
     "SubsetSumResult": "slth.subset_sum.result",
     "BatchResult": "slth.subset_sum.result",

@@ -7,5 +7,6 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+ByteArray = npt.NDArray[np.uint8]
 WordArray = npt.NDArray[np.uint64]
 BoolArray = npt.NDArray[np.bool_]

@@ -30,6 +30,7 @@ PUBLIC = [
     "check",
     "count",
     "cover",
+    "cover_batch",
     "covering_radius",
     "dense_network",
     "estimate",
@@ -39,6 +40,8 @@ PUBLIC = [
     "read_network",
     "solve",
     "solve_batch",
+    "solve_fewest",
+    "solve_vectors",
     "verify",
 ]
 
@@ -46,6 +49,7 @@ FUNCTIONS = [
     "check",
     "count",
     "cover",
+    "cover_batch",
     "covering_radius",
     "dense_network",
     "estimate",
@@ -54,6 +58,8 @@ FUNCTIONS = [
     "read",
     "solve",
     "solve_batch",
+    "solve_fewest",
+    "solve_vectors",
     "verify",
 ]
 

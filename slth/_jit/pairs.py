@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from slth._jit._options import routine
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import ByteArray, FloatArray, IntArray
 
 LANES = 256
 ZERO: Any = np.int64(0)
@@ -205,14 +205,15 @@ def pair_block(
     attempts: IntArray,
     eps: float,
     scale: FloatArray,
-    mask: BoolArray,
+    bits: ByteArray,
     values: FloatArray,
     errors: FloatArray,
 ) -> tuple[int, int]:
-    """Look for subsets within eps for the problems ids[start:stop]; fill their rows of mask, values and errors.
+    """Look for subsets within eps for the problems ids[start:stop]; fill their rows of bits, values and errors.
 
     attempts : (t, 5) anchors, width of their windows, rows of the pool, first sample of each attempt, and how
         many rows of the pool are the one block of two of which one each is taken (0: any two rows).
+    bits : (B, ceil(n / 8)) uint8, sample i is bit i % 8 of byte i // 8.
     scale : (4,) unit of single precision, then `up`, `down`, `limit` of `confirm`.
     Returns how many problems are left open, moved to ids[start:] in order, and how many pairs were tried.
     """
@@ -254,7 +255,7 @@ def pair_block(
                         values[b] = value
                         errors[b] = error
                         for c in range(count):
-                            mask[b, picks[c]] = True
+                            bits[b, picks[c] >> 3] |= np.uint8(1 << (picks[c] & 7))
                         continue
                 ids[kept] = b
                 kept += 1

@@ -17,7 +17,7 @@ from slth.subset_sum.family import Family, as_family
 from slth.subset_sum.group import Answers, Group
 from slth.subset_sum.pairs import PairPlan, plan_pairs
 from slth.subset_sum.problem import Sizes, as_tolerance, check_magnitudes
-from slth.subset_sum.result import BatchResult, Status
+from slth.subset_sum.result import BatchResult, Status, pack
 from slth.subset_sum.solve import as_memory
 from slth.subset_sum.workers import as_threads, share
 
@@ -122,7 +122,10 @@ class _Batch:
         self.family, self.eps = family, eps
         self.max_bytes, self.workers = max_bytes, workers
         self.n = given.shape[-1]
-        self.answers = Answers.blank(len(targets), self.n)
+        count = len(targets)
+        self.bits = np.zeros((count, -(-self.n // 8)), np.uint8)
+        self.values, self.errors = np.full(count, np.nan), np.full(count, np.nan)
+        self.statuses = np.full(count, Status.LIMIT.value, np.int8)
         self.limits: tuple[str, ...] = ()
         self.work = 0
 
@@ -136,9 +139,7 @@ class _Batch:
         left = self._take(plan)
         step = max(1, CHUNK // self.n)
         for start in range(0, len(left), step):
-            ids = left[start : start + step]
-            whole = len(left) == len(self.targets)
-            self._search(slice(start, start + len(ids)) if whole else ids)
+            self._search(left[start : start + step])
 
     def _take(self, plan: PairPlan | None) -> IntArray:
         """Copy and check the samples, and scan pairs if there is a plan; the instances left open, in order."""
@@ -161,7 +162,6 @@ class _Batch:
                 tops[place] = max(block.max(), -block.min())  # nan if there is one: numpy's max keeps it
                 open_ones[place] = stop - start
                 if plan is not None and eps is not None and max(tops[place], farthest) <= plan.reach:
-                    answers = self.answers
                     open_ones[place], tried[place] = pair_block(
                         self.samples,
                         self.targets,
@@ -171,9 +171,9 @@ class _Batch:
                         plan.attempts,
                         eps,
                         plan.scale,
-                        answers.mask,
-                        answers.values,
-                        answers.errors,
+                        self.bits,
+                        self.values,
+                        self.errors,
                     )
 
         # few rows are not worth a second thread
@@ -187,12 +187,15 @@ class _Batch:
         if int(open_ones.sum()) == count:
             return ids
         left = np.concatenate([ids[s : s + c] for s, c in zip(starts, open_ones.tolist(), strict=True)])
-        self.answers.statuses[~np.isnan(self.answers.errors)] = Status.FOUND.value
+        self.statuses[~np.isnan(self.errors)] = Status.FOUND.value
         return left
 
-    def _search(self, ids: slice | IntArray) -> None:
+    def _search(self, ids: IntArray) -> None:
         """Solve some instances by pools and complete searches."""
-        samples = self.samples if self.samples.ndim == 1 else self.samples[ids]
+        together = int(ids[-1]) - int(ids[0]) == len(ids) - 1
+        rows = slice(int(ids[0]), int(ids[-1]) + 1) if together else ids
+        samples = self.samples if self.samples.ndim == 1 else self.samples[rows]
+        answers = Answers.blank(len(ids), self.n)
         part = Group(
             samples,
             self.targets[ids],
@@ -200,18 +203,18 @@ class _Batch:
             self.eps,
             self.max_bytes,
             self.workers,
-            self.answers.part(ids),
+            answers,
             tried=self.work > 0,
         )
         part.run()
         self.work += part.work
         self.limits += tuple(reason for reason in part.limits if reason not in self.limits)
-        if not isinstance(ids, slice):
-            self.answers.put(ids, part.answers)
+        self.bits[ids] = pack(answers.mask)
+        self.values[ids], self.errors[ids] = answers.values, answers.errors
+        self.statuses[ids] = answers.statuses
 
     def result(self) -> BatchResult:
-        answers = self.answers
-        for array in (self.samples, self.targets, *answers.arrays()):
+        for array in (self.samples, self.targets, self.bits, self.values, self.errors, self.statuses):
             read_only(array)
         return BatchResult(
             self.samples,
@@ -219,10 +222,10 @@ class _Batch:
             self.family.k_min,
             self.family.k_max,
             self.eps,
-            answers.mask,
-            answers.values,
-            answers.errors,
-            answers.statuses,
+            self.bits,
+            self.values,
+            self.errors,
+            self.statuses,
             "meet-in-the-middle",
             self.work,
             self.limits,

@@ -117,8 +117,7 @@ def pools_for(scaled: Scaled, b: int, eps: float | None) -> tuple[Layout, ...]:
     within eps of a central target.
     """
     k = scaled.items.shape[1] // b
-    flat = scaled.items.ravel().astype(np.float64)
-    spread = float(flat.std())
+    spread = float(np.std(scaled.items, dtype=np.float64))
     if eps is None or k < 3 or b < 2 or not spread:
         return ()
     ratio = math.log2(spread) - math.log2(eps) - scaled.shift

@@ -50,17 +50,6 @@ class Answers:
         statuses = np.full(count, Status.LIMIT.value, np.int8)
         return cls(np.zeros((count, n), np.bool_), np.full(count, np.nan), np.full(count, np.nan), statuses)
 
-    def arrays(self) -> tuple[Any, ...]:
-        return self.mask, self.values, self.errors, self.statuses
-
-    def part(self, ids: slice | IntArray) -> Answers:
-        """Some rows: a view for a slice, else a copy to be `put` back."""
-        return Answers(self.mask[ids], self.values[ids], self.errors[ids], self.statuses[ids])
-
-    def put(self, ids: IntArray, part: Answers) -> None:
-        for mine, theirs in zip(self.arrays(), part.arrays(), strict=True):
-            mine[ids] = theirs
-
 
 class Group:
     """Instances of one shape, filled stage by stage; every block writes its own rows only."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from slth._jit import merge
 from slth._typing import IntArray
+from slth.subset_sum.mitm import side_by_side
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import scale_one
 
@@ -95,7 +96,7 @@ class _Search:
         return chosen, rest
 
     def run(self) -> tuple[IntArray | None, int]:
-        halves = [_lists(np.sort(self.sums[2 * i]), np.sort(self.sums[2 * i + 1])) for i in (0, 1)]
+        halves = [side_by_side(np.sort(self.sums[2 * i]), np.sort(self.sums[2 * i + 1])) for i in (0, 1)]
         pairs = [np.empty((8 * self.size + 64, 2), np.int64) for _ in (0, 1)]
         drift = (self.rest - sum(self.centre)) / 2
         work = 4 * self.size
@@ -118,7 +119,7 @@ class _Search:
         if not (len(first) and len(second)):
             return None
         totals = first.sum(axis=1), second.sum(axis=1)
-        lists = _lists(np.sort(totals[0]), np.sort(totals[1]))
+        lists = side_by_side(np.sort(totals[0]), np.sort(totals[1]))
         na, nb = len(first), len(second)
         gap, start, stop = merge.nearest(lists, 1, na, na + 3, nb, self.rest, 0, na + nb, self.enough)
         if gap > self.enough:
@@ -134,9 +135,3 @@ class _Search:
                 choice = self.choices[np.argmax(self.sums[group] == value)]
                 chosen += self.groups[group][choice].tolist()
         return np.sort(np.array(chosen, np.int64))
-
-
-def _lists(left: IntArray, right: IntArray) -> IntArray:
-    """Two sorted lists with their sentinels: the first at place 1, the second at place len(left) + 3."""
-    far = np.array([merge.FAR])
-    return np.concatenate((-far, left, far, -far, right, far))

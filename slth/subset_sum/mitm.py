@@ -131,6 +131,12 @@ def _one_call(layout: Layout, scaled: Scaled, problem: Problem) -> Answer | None
     return Answer(np.flatnonzero(mask[0]), proved, layout.merged + layout.joined)
 
 
+def side_by_side(left: IntArray, right: IntArray) -> IntArray:
+    """Two sorted lists with their sentinels: the first at place 1, the second at place len(left) + 3."""
+    far = np.array([merge.FAR])
+    return np.concatenate((-far, left, far, -far, right, far))
+
+
 def merge_lists(
     memory: IntArray, items: IntArray, layout: Layout, deadline: float, team: Team
 ) -> tuple[bool, int]:
@@ -192,7 +198,7 @@ class _Long:
     ) -> None:
         self.problem, self.layout, self.scaled = problem, layout, scaled
         self.max_bytes, self.deadline, self.team = max_bytes, deadline, team
-        self.taken = list(forced[0])
+        self.forced, self.taken = forced, list(forced[0])
         self.places = np.setdiff1d(np.arange(problem.n), [*forced[0], *forced[1]])  # of the items searched
         self.free = len(self.places) - layout.fixed
         items = scaled.items[0] if problem.blocks else scaled.items[0][self.places]
@@ -303,10 +309,8 @@ class _Long:
     def _widen(self, best: _Piece) -> Answer:
         """Too many subsets look alike on the grid: long integers if they fit, else say so."""
         reason = "the samples' magnitudes differ too much for 64-bit fixed point"
-        if len(self.places) < self.problem.n:
-            return Answer(self._read(best), False, self.work, (reason,))
         try:
-            found = unbounded.closest(self.problem, self.max_bytes, self.deadline)
+            found = unbounded.closest(self.problem, self.max_bytes, self.deadline, self.forced)
         except CapacityExceeded as error:
             return Answer(self._read(best), False, self.work, (f"{reason}; {error}",))
         if found is None:

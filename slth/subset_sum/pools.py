@@ -44,9 +44,7 @@ def pools_for(scaled: Scaled, k_min: int, k_max: int, eps: float | None) -> tupl
     """
     n = scaled.items.shape[1]
     k = min(max(k_min, n // 2), k_max)
-    flat = scaled.items.ravel().astype(np.float64)
-    mean = float(flat.mean())
-    spread = math.sqrt(max(0.0, float(flat @ flat) / flat.size - mean * mean))
+    spread = float(np.std(scaled.items, dtype=np.float64))  # not a dot product: BLAS would wake its threads
     if eps is None or not k or n < SMALLEST or not spread:
         return ()
     ratio = math.log2(spread) - math.log2(eps) - scaled.shift

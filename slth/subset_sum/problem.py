@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slth._typing import FloatArray
+from slth._typing import FloatArray, IntArray
 from slth._validate import as_floats, as_integer, as_real, read_only
 from slth.errors import InvalidInput
 
@@ -33,6 +33,8 @@ class Problem:
         Absolute tolerance, > 0; None asks for the closest subset.
     blocks : int or None
         b: exactly one of each b consecutive samples, n = k b; None: any subset of the sizes.
+    weights : tuple of int or None
+        Weight of each sample; k_min..k_max then bounds the subset's total weight instead of its size.
     """
 
     samples: FloatArray
@@ -41,24 +43,47 @@ class Problem:
     k_max: int
     eps: float | None
     blocks: int | None = None
+    weights: tuple[int, ...] | None = None
 
     @property
     def n(self) -> int:
         return len(self.samples)
 
+    @property
+    def most(self) -> int:
+        """How many samples a subset can hold."""
+        return self.k_max if self.weights is None else self.n
+
+    def size_of(self, indices: IntArray) -> int:
+        """What k bounds: how many samples a subset has, or their total weight."""
+        return len(indices) if self.weights is None else sum(self.weights[i] for i in indices.tolist())
+
 
 def make_problem(
-    samples: npt.ArrayLike, target: float, k: Sizes, eps: float | None, blocks: int | None = None
+    samples: npt.ArrayLike,
+    target: float,
+    k: Sizes,
+    eps: float | None,
+    blocks: int | None = None,
+    weights: Any = None,
 ) -> Problem:
     """Validate one problem given by the user."""
     array = as_floats(samples, "samples", ndim=1)
     if not array.size:
         raise InvalidInput("`samples` must not be empty; got shape (0,).")
     goal = as_real(target, "target")
-    low, high = as_sizes(k, array.size) if blocks is None else as_blocks(blocks, k, array.size)
+    each = None if weights is None else as_weights(weights, array.size)
+    if each is not None:
+        if blocks is not None:
+            raise InvalidInput(f"`weights` must be None with blocks; got {len(each)} of them.")
+        low, high = as_sizes(k, sum(each))
+    else:
+        low, high = as_sizes(k, array.size) if blocks is None else as_blocks(blocks, k, array.size)
     tolerance = as_tolerance(eps)
     check_magnitudes(float(np.abs(array / 4).sum()), goal)
-    return Problem(read_only(array), goal, low, high, tolerance, blocks if blocks is None else int(blocks))
+    return Problem(
+        read_only(array), goal, low, high, tolerance, blocks if blocks is None else int(blocks), each
+    )
 
 
 def as_sizes(k: Any, n: int) -> tuple[int, int]:
@@ -85,6 +110,13 @@ def as_blocks(blocks: Any, k: Any, n: int) -> tuple[int, int]:
     if k is not None and as_sizes(k, n) != (n // b, n // b):
         raise InvalidInput(f"`k` must be None or {n // b} (= n / blocks) with `blocks`; got {k!r}.")
     return n // b, n // b
+
+
+def as_weights(weights: Any, n: int) -> tuple[int, ...]:
+    """One integer >= 0 for each of n samples."""
+    if len(weights) != n:
+        raise InvalidInput(f"`weights` must hold one integer for each sample, {n}; got {len(weights)}.")
+    return tuple(as_integer(w, f"weights[{i}]", low=0, high=1 << 40) for i, w in enumerate(weights))
 
 
 def as_tolerance(eps: Any) -> float | None:

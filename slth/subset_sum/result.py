@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import BoolArray, ByteArray, FloatArray, IntArray
 from slth._validate import read_only
 from slth.errors import InvalidInput
 from slth.subset_sum.problem import Problem, exact_error, exact_value, within
@@ -22,7 +23,7 @@ class Status(enum.Enum):
     CLOSEST_PROVED = 1
     """The given subset is the closest there is."""
     ABSENT_PROVED = 2
-    """No subset is within eps."""
+    """No subset is within eps (or none has a total weight that `weights` and k allow)."""
     NOT_FOUND = 3
     """A heuristic ended without a subset within eps, which proves nothing."""
     LIMIT = 4
@@ -82,7 +83,8 @@ class SubsetSumResult:
         """
         problem = self.problem
         _require(isinstance(self.status, Status), "status", "be a Status", self.status)
-        needs_eps = self.status in (Status.FOUND, Status.ABSENT_PROVED, Status.NOT_FOUND)
+        nothing = problem.weights is not None and self.indices is None  # no subset weighs what k asks
+        needs_eps = not nothing and self.status in (Status.FOUND, Status.ABSENT_PROVED, Status.NOT_FOUND)
         _require(
             not needs_eps or problem.eps is not None, "status", "be one of a problem without eps", self.status
         )
@@ -103,10 +105,10 @@ class SubsetSumResult:
             chosen,
         )
         _require(
-            problem.k_min <= len(chosen) <= problem.k_max,
+            problem.k_min <= problem.size_of(chosen) <= problem.k_max,
             "indices",
-            f"number {problem.k_min} to {problem.k_max}",
-            len(chosen),
+            f"{'number' if problem.weights is None else 'weigh'} {problem.k_min} to {problem.k_max}",
+            problem.size_of(chosen),
         )
         b = problem.blocks
         _require(
@@ -137,8 +139,8 @@ class BatchResult:
         (B,).
     k_min, k_max : int
     eps : float or None
-    mask : ndarray
-        (B, n) bool; True where the sample belongs to the subset.
+    bits : ndarray
+        (B, ceil(n / 8)) uint8: sample i is in the subset if bit i % 8 of byte i // 8 is set; `mask` unpacks it.
     values, errors : ndarray
         (B,) float64, as in SubsetSumResult (nan where no subset is known).
     statuses : ndarray
@@ -157,7 +159,7 @@ class BatchResult:
     k_min: int
     k_max: int
     eps: float | None
-    mask: BoolArray
+    bits: ByteArray
     values: FloatArray
     errors: FloatArray
     statuses: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
@@ -180,9 +182,14 @@ class BatchResult:
         work = self.work // len(self)
         if np.isnan(self.errors[i]):
             return SubsetSumResult(problem, None, None, None, status, self.method, work, limits)
-        indices = read_only(np.flatnonzero(self.mask[i]).astype(np.int64))
+        indices = read_only(np.flatnonzero(unpack(self.bits[i], len(samples))).astype(np.int64))
         value, error = float(self.values[i]), float(self.errors[i])
         return SubsetSumResult(problem, indices, value, error, status, self.method, work, limits)
+
+    @cached_property
+    def mask(self) -> BoolArray:
+        """(B, n) bool: True where the sample belongs to the subset; made when first asked for."""
+        return read_only(unpack(self.bits, self.samples.shape[-1]))
 
     @property
     def found(self) -> BoolArray:
@@ -197,6 +204,16 @@ class BatchResult:
                 self[i].check()
             except InvalidInput as error:
                 raise InvalidInput(f"instance {i}: {error}") from None
+
+
+def pack(mask: BoolArray) -> ByteArray:
+    """Rows of a mask (B, n) as `BatchResult.bits`."""
+    return np.packbits(mask, axis=-1, bitorder="little")
+
+
+def unpack(bits: ByteArray, n: int) -> BoolArray:
+    """The mask (.., n) of packed rows (.., ceil(n / 8))."""
+    return np.unpackbits(bits, axis=-1, count=n, bitorder="little").view(np.bool_)
 
 
 def _require(condition: bool, name: str, rule: str, got: Any) -> None:

@@ -111,7 +111,7 @@ def scale_one(problem: Problem) -> Scaled:
     whole = np.rint(grid)
     quick = abs(target) < total and abs(p) < 900 and (target == 0.0 or abs(target) > 1e-30 * total)
     if not quick or (grid != whole).any() or ((grid == 0) != (samples == 0)).any():
-        return scale(samples[None, :], np.array([target]), problem.k_max, eps)
+        return scale(samples[None, :], np.array([target]), problem.most, eps)
     items = whole.astype(np.int64) << 2
     bound = int(np.abs(items).sum()) + 1
     t = math.ldexp(target, p)

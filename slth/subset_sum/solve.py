@@ -11,6 +11,7 @@ anything else                                    meet-in-the-middle  2^(n/2) at 
 the same, lists beyond max_bytes                 .. g items fixed    x 2^(g/2), bytes / 2^(g/2)
 one of each block, eps, many expected within it  pools               (s / eps)^(1/2)          found
 one of each of k blocks of b                     meet-in-the-middle  b^(k/2)                  proved
+a total weight instead of a size                 meet-in-the-middle  2^(n/2)                  proved
 asked for by name                                exhaustive          2^n                      proved
 asked for by name                                cp-sat              exponential              proved
 asked for by name, with eps                      differencing        n log n                  found / not found
@@ -32,6 +33,7 @@ import numpy.typing as npt
 
 from slth._validate import as_choice, as_integer, as_real, read_only
 from slth.errors import CapacityExceeded, InvalidInput, SlthError
+from slth.subset_sum import weighted
 from slth.subset_sum.blocks import probe as probe_blocks
 from slth.subset_sum.differencing import difference
 from slth.subset_sum.exhaustive import enumerate_all
@@ -47,7 +49,7 @@ from slth.subset_sum.scaling import log2_ratio
 from slth.subset_sum.workers import as_threads
 
 METHODS = ("auto", "exhaustive", "meet-in-the-middle", "cp-sat", "k-list", "differencing")
-WITH_BLOCKS = ("auto", "meet-in-the-middle", "cp-sat")
+STRUCTURED = ("auto", "meet-in-the-middle", "cp-sat")
 HEURISTICS = ("k-list", "differencing")
 DEFAULT_BYTES = 4 << 30
 
@@ -65,6 +67,8 @@ def solve(
     forced_in: Sequence[int] = (),
     forced_out: Sequence[int] = (),
     blocks: int | None = None,
+    weights: Sequence[int] | None = None,
+    work_limit: float | None = None,
 ) -> SubsetSumResult:
     r"""Find a subset of `samples` whose sum is close to `target`, or prove that there is none.
 
@@ -97,6 +101,12 @@ def solve(
     blocks : int, optional
         b: S holds exactly one of each b consecutive samples, n = k b; k may be left out then. With "auto",
         "meet-in-the-middle" and "cp-sat".
+    weights : sequence of int, optional
+        (n,) integers >= 0: k then bounds the total weight of S instead of its size, within 0..their sum. With
+        "auto", "meet-in-the-middle" (2^(n/2) entries) and "cp-sat".
+    work_limit : float, optional
+        CP-SAT's deterministic seconds, > 0, after which it ends with status LIMIT, on every machine alike; with
+        method "cp-sat" only. Default: none.
 
     Returns
     -------
@@ -130,12 +140,14 @@ def solve(
     >>> solve([0.5, -0.25, 0.75, 0.125], 0.6, k=2, eps=0.01).status.name
     'ABSENT_PROVED'
     """
-    problem = make_problem(samples, target, k, eps, blocks)
+    problem = make_problem(samples, target, k, eps, blocks, weights)
     as_choice(method, "method", METHODS)
-    if blocks is not None and method not in WITH_BLOCKS:
-        raise InvalidInput(
-            f"`method` must be one of {', '.join(map(repr, WITH_BLOCKS))} with blocks; got {method!r}."
-        )
+    for name, given in (("blocks", blocks), ("weights", weights)):
+        if given is not None and method not in STRUCTURED:
+            allowed = ", ".join(map(repr, STRUCTURED))
+            raise InvalidInput(f"`method` must be one of {allowed} with {name}; got {method!r}.")
+        if given is not None and (len(forced_in) or len(forced_out)):
+            raise InvalidInput(f"`{name}` must be None with forced_in or forced_out; got {given!r}.")
     memory = as_memory(max_bytes)
     deadline = math.inf
     if time_limit is not None:
@@ -146,15 +158,13 @@ def solve(
     if len(forced_in) or len(forced_out):
         forced = _as_forced(problem, forced_in, forced_out, method)
         return judge(problem, meet(problem, memory, deadline, workers, forced), "meet-in-the-middle")
-    return run(problem, method, memory, deadline, workers)
+    return run(problem, method, memory, deadline, workers, as_work_limit(work_limit, method))
 
 
 def _as_forced(
     problem: Problem, forced_in: Sequence[int], forced_out: Sequence[int], method: str
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Checked, sorted indices of samples forced in and out."""
-    if problem.blocks is not None:
-        raise InvalidInput(f"`blocks` must be None with forced_in or forced_out; got {problem.blocks}.")
     if method not in ("auto", "meet-in-the-middle"):
         raise InvalidInput(
             f"`method` must be 'auto' or 'meet-in-the-middle' with forced_in or forced_out; got {method!r}."
@@ -182,14 +192,32 @@ def as_memory(max_bytes: Any) -> int:
     return DEFAULT_BYTES if max_bytes is None else as_integer(max_bytes, "max_bytes", low=1)
 
 
-def run(problem: Problem, method: str, max_bytes: int, deadline: float, threads: int | None) -> SubsetSumResult:
+def as_work_limit(work_limit: Any, method: str) -> float:
+    """CP-SAT's deterministic seconds, or infinity."""
+    if work_limit is None:
+        return math.inf
+    if method != "cp-sat":
+        raise InvalidInput(f"`work_limit` must be None unless method is 'cp-sat'; got {work_limit!r}.")
+    return as_real(work_limit, "work_limit", low=0, open_low=True)
+
+
+def run(
+    problem: Problem,
+    method: str,
+    max_bytes: int,
+    deadline: float,
+    threads: int | None,
+    work_limit: float = math.inf,
+) -> SubsetSumResult:
     """Solve a validated problem by one method."""
+    if problem.weights is not None and method != "cp-sat":
+        return judge(problem, weighted.search(problem, max_bytes, deadline), "meet-in-the-middle")
     if method == "exhaustive":
         return judge(problem, enumerate_all(problem, max_bytes, deadline), method)
     if method == "cp-sat":
         from slth.subset_sum.mip import search
 
-        return judge(problem, search(problem, deadline), method)
+        return judge(problem, search(problem, deadline, work_limit), method)
     if method == "meet-in-the-middle":
         return judge(problem, meet(problem, max_bytes, deadline, threads), method)
     if method == "k-list":
@@ -250,9 +278,10 @@ def judge(problem: Problem, answer: Answer, method: str) -> SubsetSumResult:
             status = Status.NOT_FOUND
         return SubsetSumResult(problem, None, None, None, status, method, answer.work, answer.limits)
     indices = read_only(answer.indices.astype(np.int64))
-    if not problem.k_min <= len(indices) <= problem.k_max:
+    size = problem.size_of(indices)
+    if not problem.k_min <= size <= problem.k_max:
         raise SlthError(
-            f"{method} proposed a subset of {len(indices)} samples: a defect of slth; please report it."
+            f"{method} proposed a subset of size or weight {size}: a defect of slth; please report it."
         )
     terms = problem.samples[indices].tolist()
     value, error = exact_value(terms), exact_error(terms, problem.target)

@@ -26,40 +26,52 @@ def as_integers(values: list[float]) -> list[int]:
     return [numerator * (common // denominator) for numerator, denominator in ratios]
 
 
-def needed_bytes(problem: Problem) -> int:
-    """Estimated memory: one Python integer of full length and one tuple for each subset of a half."""
+def needed_bytes(problem: Problem, free: int, sizes: tuple[int, int]) -> int:
+    """Estimated memory for `free` samples: an integer of full length and a tuple for each subset of a half."""
     *items, _ = as_integers([*problem.samples.tolist(), problem.target])
     length = max(abs(item) for item in items).bit_length() // 8
-    n = problem.n
     if problem.blocks is not None:
         half = problem.k_max // 2
         count = int(problem.blocks**half + problem.blocks ** (problem.k_max - half))
     else:
-        pairs = join_windows(n, problem.k_min, problem.k_max)
-        count = sum(entries(a, n // 2) for a, _ in pairs) + sum(entries(b, n - n // 2) for _, b in pairs)
+        pairs = join_windows(free, *sizes)
+        count = sum(entries(a, free // 2) for a, _ in pairs) + sum(
+            entries(b, free - free // 2) for _, b in pairs
+        )
     return count * (140 + length)
 
 
-def closest(problem: Problem, max_bytes: int, deadline: float) -> tuple[IntArray, int] | None:
+def closest(
+    problem: Problem,
+    max_bytes: int,
+    deadline: float,
+    forced: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
+) -> tuple[IntArray, int] | None:
     """The closest subset's indices and the work done; None if the deadline passed.
 
+    forced : indices of samples that the subset holds, and of those that it does not.
     Ties go to the first pair met. O(2^(n/2)) big-integer operations for one exact size or any size.
     """
-    need = needed_bytes(problem)
+    taken, barred = forced
+    places = [i for i in range(problem.n) if i not in taken and i not in barred]
+    sizes = max(0, problem.k_min - len(taken)), min(len(places), problem.k_max - len(taken))
+    need = needed_bytes(problem, len(places), sizes)
     if need > max_bytes:
         raise CapacityExceeded(
             f"meet-in-the-middle in long integers with n={problem.n} needs about {need / 2**20:.0f} MiB, "
             f"more than `max_bytes`={max_bytes}. Raise `max_bytes`, or round the samples to a common grid."
         )
-    *items, target = as_integers([*problem.samples.tolist(), problem.target])
+    *numbers, target = as_integers([*problem.samples.tolist(), problem.target])
+    target -= sum(numbers[i] for i in taken)
+    items = [numbers[i] for i in places]
     pairs = [((0, 0), (0, 0))]
     if problem.blocks is not None:
         half = problem.k_max // 2 * problem.blocks
         left, right = (_by_block(part, problem.blocks) for part in (items[:half], items[half:]))
     else:
-        half = problem.n // 2
+        half = len(items) // 2
         left, right = _by_size(items[:half]), _by_size(items[half:])
-        pairs = join_windows(problem.n, problem.k_min, problem.k_max)
+        pairs = join_windows(len(items), *sizes)
     best: tuple[int, int, int] | None = None
     work = 0
     for a, b in pairs:
@@ -80,7 +92,8 @@ def closest(problem: Problem, max_bytes: int, deadline: float) -> tuple[IntArray
     if best is None:
         return None
     bits = best[1] | best[2] << half
-    return np.array([i for i in range(problem.n) if bits >> i & 1], np.int64), work
+    chosen = [place for i, place in enumerate(places) if bits >> i & 1]
+    return np.sort(np.array([*chosen, *taken], np.int64)), work
 
 
 def exact_distance(problem: Problem, indices: IntArray) -> Fraction:

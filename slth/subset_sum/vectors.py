@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from slth._jit.vectors import nearest_vectors
 from slth._typing import FloatArray, IntArray
-from slth._validate import as_floats, as_real, read_only
+from slth._validate import as_choice, as_floats, as_real, read_only
 from slth.errors import InvalidInput
 from slth.subset_sum.problem import (
     Sizes,
@@ -31,7 +31,9 @@ from slth.subset_sum.problem import (
     within,
 )
 from slth.subset_sum.result import Status
+from slth.subset_sum.solve import as_work_limit
 
+METHODS = ("auto", "meet-in-the-middle", "cp-sat")
 DIMENSIONS = 4
 LARGEST = 36  # samples
 HITS = 4096
@@ -53,7 +55,7 @@ class VectorResult:
         The exact largest distance from the target of any coordinate, rounded up.
     status : Status
     work : int
-        Sums of a half looked at, both halves.
+        Sums of a half looked at, both halves; branches of CP-SAT.
     limits : tuple of str
         Why the status is LIMIT.
     """
@@ -77,7 +79,9 @@ def solve_vectors(
     *,
     k: Sizes = None,
     eps: float | None = None,
+    method: str = "auto",
     time_limit: float | None = None,
+    work_limit: float | None = None,
 ) -> VectorResult:
     r"""Find a subset of vectors whose sum is close to a target in every coordinate, or prove there is none.
 
@@ -87,15 +91,22 @@ def solve_vectors(
     Parameters
     ----------
     samples : array_like
-        (n, d), 1 <= n <= 36, 1 <= d <= 4, finite.
+        (n, d), n, d >= 1, finite. Row i holds what sample i adds to each coordinate: with d targets that share
+        one mask, its weight towards each (structured pruning).
     target : array_like
         (d,).
     k : int or (int, int), optional
         Sizes allowed. Default: any.
     eps : float, optional
         Absolute tolerance, > 0.
+    method : {"auto", "meet-in-the-middle", "cp-sat"}
+        "meet-in-the-middle" for n <= 36 and d <= 4, which is what "auto" takes there; else CP-SAT on scaled
+        integers, which is quick where solutions abound and exponential in n where they do not.
     time_limit : float, optional
         Seconds, > 0, after which the search ends with status LIMIT.
+    work_limit : float, optional
+        CP-SAT's deterministic seconds, > 0, after which it ends with status LIMIT, on every machine alike; with
+        method "cp-sat" only.
 
     Raises
     ------
@@ -117,9 +128,15 @@ def solve_vectors(
     table = as_floats(samples, "samples", ndim=2)
     goal = as_floats(target, "target", ndim=1)
     n, d = table.shape
-    if not 1 <= n <= LARGEST or not 1 <= d <= DIMENSIONS:
+    as_choice(method, "method", METHODS)
+    work = as_work_limit(work_limit, method)
+    if not n or not d:
+        raise InvalidInput(f"`samples` must not be empty; got shape {table.shape}.")
+    small = n <= LARGEST and d <= DIMENSIONS
+    if method == "meet-in-the-middle" and not small:
         raise InvalidInput(
-            f"`samples` must have 1 to {LARGEST} rows and 1 to {DIMENSIONS} columns; got shape {table.shape}."
+            f"`samples` must have 1 to {LARGEST} rows and 1 to {DIMENSIONS} columns; got shape {table.shape}. "
+            "Use method='cp-sat'."
         )
     if len(goal) != d:
         raise InvalidInput(f"`target` must have one number for each column of samples, {d}; got {len(goal)}.")
@@ -129,7 +146,8 @@ def solve_vectors(
     deadline = math.inf
     if time_limit is not None:
         deadline = time.monotonic() + as_real(time_limit, "time_limit", low=0, open_low=True)
-    return _Search(table, goal, low, high, tolerance, deadline).run()
+    search = _Search(table, goal, low, high, tolerance, deadline)
+    return search.run() if small and method != "cp-sat" else search.ask(work)
 
 
 class _Search:
@@ -179,6 +197,29 @@ class _Search:
         if self.full or len(self.found) > HITS:
             return self._judge("the samples' magnitudes differ too much for 64-bit fixed point")
         return self._judge("")
+
+    def ask(self, work_limit: float) -> VectorResult:
+        """The same through CP-SAT; the gaps of the grid mean what they mean in `run`."""
+        from slth.subset_sum.mip import Questions
+
+        asked = Questions(
+            [([1] * len(self.samples), self.low, self.high)],
+            self.items.T.tolist(),
+            self.goal.tolist(),
+            self.slack,
+            lambda subset: self._distance(tuple(subset.tolist())),
+            (self.deadline, work_limit),
+        )
+        eps = self.eps
+        if eps is None:
+            answer = asked.closest()
+        else:
+            windows = [(z - self.best + 1, z + self.best - 1) for z in self.goal.tolist()]
+            answer = asked.within(windows, lambda s: self._distance(tuple(s.tolist())) <= Fraction(eps))
+        self.work = answer.work
+        if answer.indices is not None:
+            self.found = [(0, tuple(answer.indices.tolist()))]
+        return self._judge(answer.limits[0] if answer.limits else "")
 
     def _judge(self, limit: str) -> VectorResult:
         """The closest of the subsets that the grid cannot tell apart, recomputed exactly."""

@@ -54,7 +54,7 @@ def test_thread_count_is_irrelevant(monkeypatch: pytest.MonkeyPatch, eps: float 
         solve_batch(samples[0] if shared else samples, targets, k=5, eps=eps, threads=t) for t in (1, 2, 5)
     ]
     for other in results[1:]:
-        for field in ("mask", "values", "errors", "statuses"):
+        for field in ("bits", "values", "errors", "statuses"):
             assert getattr(results[0], field).tobytes() == getattr(other, field).tobytes()
         assert results[0].work == other.work
 
@@ -70,6 +70,20 @@ def test_work_that_is_long_is_done_one_by_one(monkeypatch: pytest.MonkeyPatch) -
         if table.ndim == 2:
             assert np.array_equal(long.errors, short.errors)
     assert solve_batch(samples[0], targets, k=4, eps=1e-2).statuses.shape == (6,)
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 20])
+def test_masks_are_packed(n: int) -> None:
+    rng = np.random.default_rng(n)
+    samples, targets = products(rng, (30, n)), rng.uniform(-1, 1, 30)
+    for eps in (None, 0.05, 1e-5):
+        result = solve_batch(samples, targets, k=3, eps=eps)
+        assert result.bits.shape == (30, -(-n // 8))
+        for b in range(30):
+            indices = result[b].indices
+            number = int.from_bytes(result.bits[b].tobytes(), "little")
+            assert number == sum(1 << i for i in ([] if indices is None else indices.tolist()))
+            assert np.flatnonzero(result.mask[b]).tolist() == [i for i in range(n) if number >> i & 1]
 
 
 def test_no_instances() -> None:

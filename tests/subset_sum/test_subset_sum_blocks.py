@@ -85,7 +85,7 @@ def test_quick_passes_lose_nothing(b: int, k: int, eps: float | None) -> None:
     targets[:20] = samples[:20].reshape(20, k, b).max(axis=2).sum(axis=1) - 1e-5  # hardly any subset is there
     one, two = (solve_batch(samples, targets, blocks=b, eps=eps, threads=t) for t in (1, 3))
     one.check()
-    for field in ("mask", "values", "errors", "statuses"):
+    for field in ("bits", "values", "errors", "statuses"):
         assert getattr(one, field).tobytes() == getattr(two, field).tobytes()
     for i in range(0, 300, 15):
         alone = solve(samples[i], targets[i], blocks=b, method="meet-in-the-middle", eps=eps)

@@ -202,13 +202,13 @@ def test_check_complains_about_a_found_outside_eps() -> None:
         dataclasses.replace(closest, status=Status.FOUND).check()
 
 
-@pytest.mark.parametrize("field", ["mask", "values", "errors", "statuses"])
+@pytest.mark.parametrize("field", ["bits", "values", "errors", "statuses"])
 def test_check_complains_about_a_corrupted_batch(field: str) -> None:
     batch = solve_batch(np.random.default_rng(0).uniform(-1, 1, (5, 8)), [0.1, 0.2, 0.3, 0.4, 0.5], k=4)
     batch.check()
     damaged = getattr(batch, field).copy()
-    damaged[3] = ~damaged[3] if field == "mask" else damaged[3] + 1
-    if field == "mask":
+    damaged[3] = ~damaged[3] if field == "bits" else damaged[3] + 1
+    if field == "bits":
         damaged[3, :] = False
     with pytest.raises(InvalidInput, match=r"instance 3: `.*` of a result must"):
         dataclasses.replace(batch, **{field: damaged}).check()
@@ -227,7 +227,7 @@ def test_results_are_read_only() -> None:
     for array in (
         result.indices,
         result.problem.samples,
-        batch.mask,
+        batch.bits,
         batch.values,
         batch.errors,
         batch.statuses,
@@ -239,7 +239,7 @@ def test_results_are_read_only() -> None:
 
 def test_a_method_that_proposes_the_wrong_size_is_a_defect() -> None:
     problem = make_problem([0.5, 0.25], 0.1, 1, None)
-    with pytest.raises(SlthError, match="proposed a subset of 2 samples: a defect of slth"):
+    with pytest.raises(SlthError, match="proposed a subset of size or weight 2: a defect of slth"):
         judge(problem, Answer(np.array([0, 1]), True, 1), "test")
 
 

@@ -79,7 +79,7 @@ def test_any_number_of_threads_and_any_batch_gives_the_same(
     monkeypatch.setattr(batch_module, "SMALL", 0)
     results = [solve_batch(samples, targets, k=k, eps=1e-2, threads=t) for t in (1, 2, 7)]
     for other in results[1:]:
-        for field in ("mask", "values", "errors", "statuses"):
+        for field in ("bits", "values", "errors", "statuses"):
             assert getattr(results[0], field).tobytes() == getattr(other, field).tobytes()
         assert other.work == results[0].work
     results[0].check()

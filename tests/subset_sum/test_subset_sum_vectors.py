@@ -86,10 +86,11 @@ def test_limits_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (np.zeros((40, 2)), [0, 0], "`samples` must have 1 to 36 rows and 1 to 4 columns"),
         (np.zeros((4, 5)), [0] * 5, "`samples` must have 1 to 36 rows"),
+        (np.zeros((0, 2)), [0] * 2, r"`samples` must not be empty; got shape \(0, 2\)"),
         (np.zeros((4, 2)), [0.0], "`target` must have one number for each column of samples, 2; got 1"),
         ([[np.inf, 0.0]], [0.0, 0.0], "`samples` must be finite"),
     ],
 )
 def test_arguments_are_checked(samples: Any, target: Any, match: str) -> None:
     with pytest.raises(InvalidInput, match=match):
-        solve_vectors(samples, target)
+        solve_vectors(samples, target, method="meet-in-the-middle")
