@@ -90,9 +90,9 @@ def solve_fewest(
     Examples
     --------
     >>> from slth.subset_sum.fewest import solve_fewest
-    >>> found = solve_fewest([0.5, 0.25, 0.25, 0.125, 0.0625], 0.8, 0.05)
-    >>> found.result.indices.tolist(), found.proved
-    ([0, 1], True)
+    >>> found = solve_fewest([0.5, 0.25, 0.25, 0.125, 0.0625], 0.8, 0.06)
+    >>> found.result.k, found.result.value, found.proved
+    (2, 0.75, True)
     """
     whole = make_problem(samples, target, k, eps)
     if whole.eps is None:

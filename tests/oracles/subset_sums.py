@@ -20,14 +20,27 @@ def distances(
     }
 
 
-def smallest_distance(samples: Sequence[float], target: float, k_min: int, k_max: int) -> Fraction:
-    """The exact distance of the closest subset: all sums by doubling, in integers on a common denominator."""
+def smallest_distance(
+    samples: Sequence[float], target: float, k_min: int, k_max: int, weights: Sequence[int] | None = None
+) -> Fraction | None:
+    """The exact distance of the closest subset: all sums by doubling, in integers on a common denominator.
+
+    With weights, k_min..k_max bounds their total; None if no subset fits.
+    """
     ratios = [float(x).as_integer_ratio() for x in (*samples, target)]
     common = max(q for _, q in ratios)
     *items, goal = (p * (common // q) for p, q in ratios)
     sums, sizes = [0], [0]
-    for item in items:
+    for item, weight in zip(items, weights or [1] * len(items), strict=True):
         sums += [s + item for s in sums]
-        sizes += [size + 1 for size in sizes]
-    best = min(abs(s - goal) for s, size in zip(sums, sizes, strict=True) if k_min <= size <= k_max)
-    return Fraction(best, common)
+        sizes += [size + weight for size in sizes]
+    fitting = [abs(s - goal) for s, size in zip(sums, sizes, strict=True) if k_min <= size <= k_max]
+    return Fraction(min(fitting), common) if fitting else None
+
+
+def smallest_vector_distance(
+    samples: Sequence[Sequence[float]], target: Sequence[float], k_min: int, k_max: int
+) -> Fraction:
+    """The exact largest coordinate distance of the best subset of vectors."""
+    each = [distances([row[c] for row in samples], z, k_min, k_max) for c, z in enumerate(target)]
+    return min(max(table[subset] for table in each) for subset in each[0])
