@@ -43,6 +43,7 @@ _HOME = {
     "OutputExists": "slth.errors",
     "CapacityExceeded": "slth.errors",
     "SolverFailed": "slth.errors",
+    "BoundMissed": "slth.errors",
     "WeightsUnreachable": "slth.errors",
     "TicketDamaged": "slth.errors",
 }

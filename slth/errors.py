@@ -69,6 +69,23 @@ class WeightsUnreachable(SlthError, RuntimeError):
         self.failures = failures
 
 
+class BoundMissed(SlthError, RuntimeError):
+    """A ticket was built, but its certificate proves less than was asked.
+
+    Attributes
+    ----------
+    bound, eps : float
+        What is proved of the output error, and what was asked.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, bound: float, eps: float) -> None:
+        super().__init__(message)
+        self.bound = bound
+        self.eps = eps
+
+
 class TicketDamaged(SlthError, RuntimeError):
     """A ticket's files do not prove what they say.
 

@@ -11,6 +11,7 @@ import slth
 
 PUBLIC = [
     "BatchResult",
+    "BoundMissed",
     "CapacityExceeded",
     "Domain",
     "InvalidInput",

@@ -44,7 +44,8 @@ def command(
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     arrangement: Literal["auto", "sign-matched", "paper", "assigned", "gathered"] = "sign-matched",
     search: Literal["within", "closest"] = "within",
-    budget: Literal["frobenius", "theorem"] = "frobenius",
+    window: int = 0,
+    budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",
     seed: int | None = None,
     inputs: Path | None = None,
     reading: Reading = READING,
@@ -81,8 +82,10 @@ def command(
         output that their own weights suit (assigned, gathered); auto: per layer the smaller.
     search
         Any subset within the tolerance, or the closest (slower, smaller error).
+    window
+        Allow subsets of k - window to k edges instead of exactly k.
     budget
-        How eps is divided among weights.
+        How eps is divided among weights: by counting entries, or as the certificate itself allows.
     seed
         Of the random network. Default: drawn and printed.
     inputs
@@ -117,6 +120,7 @@ def command(
                 subset_density=density,
                 arrangement=arrangement,
                 search=search,
+                window=window,
                 budget=budget,
                 seed=chosen,
                 inputs=data,

@@ -45,9 +45,9 @@ class HalfSample:
     live: IntArray
     dead: int
 
-    def sizes(self, k: int) -> tuple[int, int] | None:
-        """Fewest and most live edges in a subset of size k; None when there is no such subset."""
-        low, high = max(0, k - self.dead), min(k, self.live.size)
+    def sizes(self, k: int, window: int) -> tuple[int, int] | None:
+        """Fewest and most live edges in a subset of size k - window to k; None when there is no such subset."""
+        low, high = max(0, k - window - self.dead), min(k, self.live.size)
         return (low, high) if low <= high else None
 
 

@@ -81,8 +81,13 @@ def derive(source: Source, target: Network, construction: Construction) -> Deriv
 def _prove(construction: Construction, graph: PairGraph) -> OutputProof:
     posterior = a_posteriori(graph, construction.domain)
     tolerances = [math.ldexp(layer.tolerance, layer.scale.weight) for layer in construction.layers]
-    prior = budget(graph, tolerances, construction.domain, counting=construction.budget)
+    prior = budget(graph, tolerances, construction.domain, counting=prior_counting(construction.budget))
     return OutputProof(graph, posterior.bound, prior, posterior.contributions)
+
+
+def prior_counting(budget: str) -> str:
+    """How entries are counted in the bound from tolerances alone, which a certificate also states."""
+    return "theorem" if budget == "theorem" else "frobenius"
 
 
 def pair_graph(

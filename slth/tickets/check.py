@@ -151,7 +151,7 @@ def _shape_problems(contents: Contents) -> list[str]:
         return [f"the domain has {construction.domain.size} coordinates, the target {target.input_size} inputs"]
     if len(nodes) != len(construction.layers):
         return [f"the target has {len(nodes)} linear nodes, the ticket {len(construction.layers)} layers"]
-    if construction.budget not in ("frobenius", "theorem"):
+    if construction.budget not in ("frobenius", "theorem", "certificate"):
         problems.append(f"unknown budget counting {construction.budget!r}")
     for index, (layer, node) in enumerate(zip(construction.layers, nodes, strict=True)):
         shape, widths, own = (layer.outputs, layer.inputs), slots(node), contents.source.layers[index]
@@ -217,6 +217,7 @@ def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first
         served[1, -1] = False
     for half, kept in enumerate((own.kept_positive, own.kept_negative)):
         wanted = np.where(weight != 0.0, layer.k, 0) * served[half]
+        least = np.maximum(0, wanted - layer.window)
         spare = np.zeros(layer.inputs, dtype=np.int64)
         if first is not None:
             spare = _dead(first, half, served)
@@ -225,12 +226,13 @@ def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first
                 problems.append(
                     f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies"
                 )
-        wrong = (kept > wanted) | (kept < np.maximum(0, wanted - spare[None]))
+        wrong = (kept > wanted) | (kept < np.maximum(0, least - spare[None]))
         if wrong.any():
             i, j = _first(wrong)
             problems.append(
                 f"layer {layer.name!r}, output {i}, input {j}, {('positive', 'negative')[half]} half: "
-                f"{kept[i, j]} edges kept, k = {wanted[i, j]} ({int(wrong.sum())} such weight(s))"
+                f"{kept[i, j]} edges kept, k = {wanted[i, j]}, window {layer.window} "
+                f"({int(wrong.sum())} such weight(s))"
             )
     return problems
 

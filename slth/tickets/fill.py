@@ -41,6 +41,7 @@ class LayerTask:
     name: str
     weight: FloatArray
     k: int
+    window: int
     tolerance: float
     signed: bool
     biased: bool
@@ -102,7 +103,7 @@ def _by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[
         constant = task.biased and j == own.singles.shape[0] - 1
         both = halves(task.arrangement, own.singles[j], signed=task.signed and not constant)
         for half, sample in enumerate(both):
-            jobs.setdefault((sample.live.size, sample.sizes(task.k)), []).append((j, half, sample))
+            jobs.setdefault((sample.live.size, sample.sizes(task.k, task.window)), []).append((j, half, sample))
     for (count, sizes), group in sorted(jobs.items(), key=lambda item: (item[0][0], item[0][1] or (-1, -1))):
         parts = []
         for j, half, sample in group:
@@ -131,11 +132,12 @@ def _by_outputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator
     first = np.argsort(~live, axis=1, kind="stable")  # along the neurons: live ones first, in their order
     counts = live.sum(axis=1)
     wanted = task.weight[start:stop]
+    least = max(0, task.k - task.window)
     for count in np.unique(counts[wanted != 0.0]).tolist():
         rows, columns = np.nonzero((counts == count) & (wanted != 0.0))
         neurons = first[rows, :count, columns]
         yield _Batch(
-            sizes=(task.k, task.k) if count >= task.k else None,
+            sizes=(least, min(task.k, count)) if count >= least else None,
             samples=products[rows[:, None], neurons, columns[:, None]].astype(np.float64) * PRODUCT_SCALE,
             targets=wanted[rows, columns],
             owners=rows + start,

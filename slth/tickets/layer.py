@@ -57,8 +57,9 @@ class TicketLayer:
         e, b: this layer's target weights were divided by 2^e, its biases by 2^b.
     arrangement : str
         Of `slth.tickets.arrangement`: which subsets are allowed.
-    k : int
-        Subset size per weight and half; weights that are exactly zero have the empty subset.
+    k, window : int
+        Subset sizes per weight and half: from k - window (at least 0) to k, exactly k when the window is 0;
+        weights that are exactly zero have the empty subset.
     tolerance : float
         Largest |error| allowed per entry, in scaled units.
     packed : uint8 array (d', D, ceil(N / 8))
@@ -78,6 +79,7 @@ class TicketLayer:
     bias_exponent: int
     arrangement: str
     k: int
+    window: int
     tolerance: float
     packed: npt.NDArray[np.uint8]
     members: IntArray | None = None

@@ -12,6 +12,7 @@ from slth.networks.layers import Linear
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 from slth.networks.source import Source, SourceLayer
+from slth.tickets.problem import Problem
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 
 
@@ -22,6 +23,7 @@ class Wishes:
 
     arrangement: str
     subset_density: float
+    window: int
     k: tuple[int | None, ...]
     copies: tuple[int | None, ...]
 
@@ -36,20 +38,12 @@ class LayerPlan:
 
 
 def plan_layers(
-    target: Network,
-    weights: Sequence[FloatArray],
-    tolerances: Sequence[float],
-    signed: Sequence[bool],
-    wishes: Wishes,
-    source: Source | None,
+    problem: Problem, tolerances: Sequence[float], wishes: Wishes, source: Source | None
 ) -> list[LayerPlan]:
-    """A plan for each layer; `source`, when given, fixes copies and owners.
-
-    weights : scaled slot matrices; tolerances : in the same units.
-    """
-    nodes = linear_nodes(target)
+    """A plan for each layer; `source`, when given, fixes copies and owners. tolerances : in scaled units."""
+    signed = problem.signed
     plans = []
-    for index, node in enumerate(nodes):
+    for index, node in enumerate(problem.nodes):
         given = None if source is None else source.layers[index]
         options = []
         reasons: list[CapacityExceeded] = []
@@ -58,14 +52,15 @@ def plan_layers(
                 options.append(
                     _plan(
                         node,
-                        weights[index],
+                        problem.weights[index],
                         tolerances[index],
                         signed=signed[index],
                         arrangement=arrangement,
                         subset_density=wishes.subset_density,
                         k=wishes.k[index],
+                        window=wishes.window,
                         copies=wishes.copies[index] if given is None else given.copies,
-                        failure=FAILURE / len(nodes),
+                        failure=FAILURE / len(problem.nodes),
                     )
                 )
             except CapacityExceeded as reason:
@@ -98,6 +93,15 @@ def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer
     return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found
 
 
+def cost_per_copy(node: Linear, arrangement: str, signed: bool) -> float:
+    """Source parameters of one more live neuron per owner, by the cheaper of the arrangements that are
+    possible."""
+    own = slots(node)
+    width = own.inputs + own.outputs
+    costs = {"inputs": own.inputs * width, "outputs": 2 * own.outputs * width}
+    return float(min(costs[owners_of(name)] for name in _candidates(node, arrangement, signed, None)))
+
+
 def owners_of(arrangement: str) -> str:
     """Whose the hidden neurons of an arrangement are, as `SourceLayer.owners` says it."""
     return "outputs" if arrangement == "gathered" else "inputs"
@@ -112,6 +116,7 @@ def _plan(
     arrangement: str,
     subset_density: float,
     k: int | None,
+    window: int,
     copies: int | None,
     failure: float,
 ) -> LayerPlan:
@@ -123,6 +128,7 @@ def _plan(
             arrangement=arrangement,
             subset_density=subset_density,
             k=k,
+            window=window,
             failure=failure,
         )
         k, copies = size.k, size.copies

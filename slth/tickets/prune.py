@@ -6,34 +6,35 @@ neurons' two random weights. All are solved, layer by layer; nothing is redrawn,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from slth._typing import FloatArray
-from slth._validate import as_choice, as_floats, as_real
-from slth.errors import InvalidInput, WeightsUnreachable
+from slth._validate import as_choice, as_floats, as_integer, as_real
+from slth.errors import BoundMissed, InvalidInput, WeightsUnreachable
 from slth.networks.domain import Domain
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes
 from slth.networks.source import Source
 from slth.tickets.arrangement import ARRANGEMENTS, CHOOSING
 from slth.tickets.assignment import assigned_members
-from slth.tickets.bounds import tolerances_for
-from slth.tickets.certificate import issue, signed_layers, target_graph
+from slth.tickets.budgeting import AIM, BUDGETS, budgeted
+from slth.tickets.certificate import issue
 from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
 from slth.tickets.layer import TicketLayer, pack
-from slth.tickets.planning import Wishes, check_fits, per_layer, plan_layers
+from slth.tickets.planning import LayerPlan, Wishes, check_fits, per_layer, plan_layers
+from slth.tickets.problem import Problem
 from slth.tickets.record import Construction
 from slth.tickets.resume import FinishedLayers
-from slth.tickets.scaling import scaled_slots, scales_of
 from slth.tickets.ticket import Ticket
 
 SEARCHES = ("within", "closest")
-BUDGETS = ("frobenius", "theorem")
+# How often tolerances are made smaller when a certificate proves less than was foretold.
+TIGHTENINGS = 3
 
 
 def prune(
@@ -44,6 +45,7 @@ def prune(
     eps: float | None = None,
     tolerance: float | None = None,
     k: int | Sequence[int] | None = None,
+    window: int = 0,
     copies: int | Sequence[int] | None = None,
     subset_density: float = 0.35,
     arrangement: str = "sign-matched",
@@ -78,6 +80,9 @@ def prune(
         weights are then all that is certified; for networks too large for a bound on the output.
     k : int or one per layer, optional
         Subset size, 1 <= k. Default: `subset_density` times the number of usable neurons.
+    window : int
+        Subsets of k - window to k are allowed, instead of exactly k: samples whose mean leads sums of k away
+        from a weight reach it with fewer. Not in the paper's arrangement, where zeros do that.
     copies : int or one per layer, optional
         Hidden neurons per input. Default: the fewest for which 1e-4 weights of the whole network are
         predicted to be missed; see `slth.tickets.sizing`.
@@ -88,9 +93,11 @@ def prune(
         that is predicted to need the fewest parameters.
     search : {"within", "closest"}
         Any subset within the tolerance, or the closest one (slower; a smaller certified bound).
-    budget : {"frobenius", "theorem"}
+    budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
-        norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one.
+        norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one; or as large as
+        the certificate of simulated errors allows (`slth.tickets.simulated`), and tightened if the ticket's own
+        certificate allows less.
     seed : int
         Of the source, when none is given; 0 <= seed < 2^128.
     inputs : (N, d) array, optional
@@ -112,6 +119,8 @@ def prune(
     ------
     WeightsUnreachable
         Some weight has no subset within tolerance; `failures` lists each with its best error.
+    BoundMissed
+        All weights are within tolerance, but the certificate still proves less than eps.
     InvalidInput
         An argument is out of range, or the source does not fit the target.
     CapacityExceeded
@@ -123,31 +132,17 @@ def prune(
     as_choice(arrangement, "arrangement", ARRANGEMENTS)
     as_choice(search, "search", SEARCHES)
     as_choice(budget, "budget", BUDGETS)
-    nodes = linear_nodes(target)
     if domain.size != target.input_size:
         raise InvalidInput(
             f"`domain` must have the target's {target.input_size} inputs; got {domain.size} coordinates."
         )
-    data = None if inputs is None else _data(inputs, domain)
-    scales = scales_of(target)
-    weights = scaled_slots(target, scales)
-    signed = signed_layers(target, domain)
-    if eps is not None:
-        aim = as_real(eps, "eps", low=0.0, open_low=True) * (1.0 - 2.0**-24)
-        # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
-        units = [math.ldexp(1.0, scale.weight) for scale in scales]
-        graph = target_graph(target, scales)
-        tolerances = tolerances_for(graph, domain, aim, units=units, counting=budget)
-    else:
-        if data is not None:
-            raise InvalidInput(
-                "`inputs` must be None with `tolerance`: nothing is proved of outputs. Use `eps`."
-            )
-        share = as_real(tolerance, "tolerance", low=0.0, high=1.0, open_low=True, open_high=True)
-        tolerances = [share * float(np.abs(weight).max()) or share for weight in weights]
-
+    if as_integer(window, "window", low=0) and arrangement == "paper":
+        raise InvalidInput(f"`window` must be 0 in the paper's arrangement; got {window}. Leave it out.")
+    if tolerance is not None and inputs is not None:
+        raise InvalidInput("`inputs` must be None with `tolerance`: nothing is proved of outputs. Use `eps`.")
+    count = len(linear_nodes(target))
     wishes = Wishes(
-        arrangement, subset_density, per_layer(k, "k", len(nodes)), per_layer(copies, "copies", len(nodes))
+        arrangement, subset_density, window, per_layer(k, "k", count), per_layer(copies, "copies", count)
     )
     if source is not None:
         check_fits(source, target)
@@ -155,63 +150,104 @@ def prune(
             raise InvalidInput(
                 "`copies` must be None when a source is given: the source fixes it. Leave it out."
             )
-    plans = plan_layers(target, weights, tolerances, signed, wishes, source)
+    data = None if inputs is None else _data(inputs, domain)
+    problem = Problem.of(target, domain)
+    aim = None if eps is None else as_real(eps, "eps", low=0.0, open_low=True)
+    if aim is None:
+        share = as_real(tolerance, "tolerance", low=0.0, high=1.0, open_low=True, open_high=True)
+        tolerances = [share * float(np.abs(weight).max()) or share for weight in problem.weights]
+    else:
+        # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
+        tolerances = budgeted(problem, aim * (1.0 - 2.0**-24), budget, arrangement)
+    plans = plan_layers(problem, tolerances, wishes, source)
     if source is None:
         source = Source(seed, "uniform", tuple(plan.source for plan in plans))
-
     finished = FinishedLayers(None if resume is None else Path(resume), source)
-    failures: list[Unreached] = []
-    layers = []
-    for index, (node, plan) in enumerate(zip(nodes, plans, strict=True)):
+    builder = _Builder(problem, source, plans, window, search, finished, threads, progress)
+    for left in range(TIGHTENINGS, -1, -1):
+        construction = Construction(
+            eps=aim, search=search, budget=budget, domain=domain, layers=builder.layers(tolerances)
+        )
+        certificate = issue(source, target, construction, data)
+        if aim is None or certificate.bound is None or certificate.bound <= aim:
+            return Ticket(source, target, construction, certificate, data)
+        if not left:
+            raise BoundMissed(
+                f"`eps` must be one that the certificate can reach; got {aim:g}, proved is "
+                f"{certificate.bound:.6g}, {TIGHTENINGS} times tightened. "
+                "Use a larger `eps`, or another `budget`.",
+                certificate.bound,
+                aim,
+            )
+        tolerances = [own * AIM * aim / certificate.bound for own in tolerances]
+    raise AssertionError("the loop returns or raises")
+
+
+@dataclass(frozen=True, eq=False)
+class _Builder:
+    """Everything but the tolerances: from them to the layers of a ticket."""
+
+    problem: Problem
+    source: Source
+    plans: Sequence[LayerPlan]
+    window: int
+    search: str
+    finished: FinishedLayers
+    threads: int | None
+    progress: Progress | None
+
+    def layers(self, tolerances: Sequence[float]) -> tuple[TicketLayer, ...]:
+        """Solve every weight of every layer, or raise WeightsUnreachable with all that cannot be."""
+        found, failures = [], list[Unreached]()
+        for index, tolerance in enumerate(tolerances):
+            layer, missed = self._layer(index, float(tolerance))
+            found.append(layer)
+            failures += missed
+        if failures:
+            raise WeightsUnreachable(_failure_message(failures), tuple(failures))
+        return tuple(found)
+
+    def _layer(self, index: int, tolerance: float) -> tuple[TicketLayer, list[Unreached]]:
+        problem, plan = self.problem, self.plans[index]
+        node, weight, scale = problem.nodes[index], problem.weights[index], problem.scales[index]
         task = LayerTask(
             index=index,
             name=node.name,
-            weight=weights[index],
+            weight=weight,
             k=plan.k,
-            tolerance=float(tolerances[index]),
-            signed=signed[index],
+            window=self.window,
+            tolerance=tolerance,
+            signed=problem.signed[index],
             biased=node.bias is not None,
             arrangement=plan.arrangement,
-            search=search,
+            search=self.search,
         )
         members = None
         if plan.arrangement in CHOOSING:
-            members = assigned_members(source, index, signed=task.signed, biased=task.biased)
-        packed = finished.get(task)
+            members = assigned_members(self.source, index, signed=task.signed, biased=task.biased)
+        packed, missed = self.finished.get(task), list[Unreached]()
         if packed is None:
-            edges, missed = fill_layer(source, task, members, threads=threads, progress=progress)
+            edges, missed = fill_layer(self.source, task, members, threads=self.threads, progress=self.progress)
             packed = pack(edges, plan.source.owners)
-            failures += missed
             if not missed:
-                finished.put(task, packed)
-        layers.append(
-            TicketLayer(
-                name=node.name,
-                outputs=weights[index].shape[0],
-                inputs=weights[index].shape[1],
-                copies=plan.source.copies,
-                biased=task.biased,
-                signed=task.signed,
-                scale_exponent=scales[index].weight,
-                bias_exponent=scales[index].bias,
-                arrangement=plan.arrangement,
-                k=task.k,
-                tolerance=task.tolerance,
-                packed=packed,
-                members=members,
-            )
+                self.finished.put(task, packed)
+        layer = TicketLayer(
+            name=node.name,
+            outputs=weight.shape[0],
+            inputs=weight.shape[1],
+            copies=plan.source.copies,
+            biased=task.biased,
+            signed=task.signed,
+            scale_exponent=scale.weight,
+            bias_exponent=scale.bias,
+            arrangement=plan.arrangement,
+            k=task.k,
+            window=task.window,
+            tolerance=task.tolerance,
+            packed=packed,
+            members=members,
         )
-    if failures:
-        raise WeightsUnreachable(_failure_message(failures), tuple(failures))
-    construction = Construction(
-        eps=None if eps is None else float(eps),
-        search=search,
-        budget=budget,
-        domain=domain,
-        layers=tuple(layers),
-    )
-    certificate = issue(source, target, construction, data)
-    return Ticket(source=source, target=target, construction=construction, certificate=certificate, inputs=data)
+        return layer, missed
 
 
 def _failure_message(failures: list[Unreached]) -> str:

@@ -30,6 +30,7 @@ _LAYER_KEYS = {
     "bias_exponent": int,
     "arrangement": str,
     "k": int,
+    "window": int,
     "tolerance": float,
 }
 
@@ -91,7 +92,7 @@ class Construction:
             if own is not None:
                 _check_members(layer, own)
             exponents = max(abs(layer.scale_exponent), abs(layer.bias_exponent))
-            if exponents > 1000 or layer.k < 1 or not layer.tolerance > 0:
+            if exponents > 1000 or layer.k < 1 or layer.window < 0 or not layer.tolerance > 0:
                 raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
             layers.append(layer)
         rest = {key: record[key] for key in ("eps", "search", "budget")}

@@ -21,6 +21,7 @@ from slth.laws.law import Law
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
 from slth.theory.predictors import miss_probability
+from slth.theory.windows import window_miss_probability
 
 FAILURE = 1e-4
 MOST_SAMPLES = 4096
@@ -43,13 +44,14 @@ def layer_size(
     arrangement: str,
     subset_density: float,
     k: int | None,
+    window: int,
     failure: float,
 ) -> Size:
     """Smallest predicted size for one layer.
 
     weights : float64 (d', D), scaled to [-1, 1]; tolerance in the same units; signed : two halves per
-    weight; failure : expected number of missed weights allowed. With k given only N is chosen. Raises
-    CapacityExceeded when no sample of up to 4096 is predicted to do.
+    weight; failure : expected number of missed weights allowed. With k given only N is chosen; subsets of k -
+    window to k are allowed. Raises CapacityExceeded when no sample of up to 4096 is predicted to do.
     """
     values, counts = _summary(weights)
     counts *= 2 if signed else 1
@@ -59,7 +61,7 @@ def layer_size(
 
     def misses(copies: int) -> float:
         size = k if k is not None else subset_size(copies, arrangement, subset_density)
-        return supply.expected_misses(copies, size, tolerance, values, counts)
+        return supply.expected_misses(copies, size, window, tolerance, values, counts)
 
     copies = _least(misses, failure, start=2)
     size = k if k is not None else subset_size(copies, arrangement, subset_density)
@@ -87,7 +89,7 @@ class _Supply:
     spread: float
 
     def expected_misses(
-        self, copies: int, k: int, tolerance: float, values: FloatArray, counts: FloatArray
+        self, copies: int, k: int, window: int, tolerance: float, values: FloatArray, counts: FloatArray
     ) -> float:
         """Expected number of missed weights, over the binomial number of live neurons."""
         live = np.arange(copies + 1)
@@ -103,10 +105,15 @@ class _Supply:
                 # Any number of live edges from k minus the dead ones to k will do: the central one counts
                 # alone.
                 size = min(k, max(1, k - (copies - number), number // 2))
-            if size > number:
+            least, most = max(0, size - window), min(size, number)
+            if least > number or most == 0:
                 missed += share * total
                 continue
-            each = miss_probability(number, size, tolerance / self.spread, values / self.spread, self.law)
+            eps, z = tolerance / self.spread, values / self.spread
+            if least == most or number == 1:
+                each = miss_probability(number, most, eps, z, self.law)
+            else:
+                each = window_miss_probability(number, least, most, eps, z, self.law)
             missed += share * float(counts @ each)
         return missed
 

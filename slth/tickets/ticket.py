@@ -81,15 +81,16 @@ class Ticket:
 
     @property
     def dead_edges(self) -> int:
-        """Chosen edges that carry nothing (wrong-sign first weight), pruned; zero when sign-matched."""
-        chosen = 0
+        """Chosen edges that carry nothing (wrong-sign first weight), pruned; only in the paper's arrangement."""
+        dead = 0
         for layer, node in zip(self.layers, linear_nodes(self.target), strict=True):
-            weight = to_slots(node)
-            halves = np.full(weight.shape, 2 if layer.signed else 1)
-            if layer.biased:
-                halves[:, -1] = 1
-            chosen += layer.k * int(halves[weight != 0.0].sum())
-        return chosen - sum(layer.serving for layer in self.layers)
+            if layer.arrangement == "paper":
+                weight = to_slots(node)
+                halves = np.full(weight.shape, 2 if layer.signed else 1)
+                if layer.biased:
+                    halves[:, -1] = 1
+                dead += layer.k * int(halves[weight != 0.0].sum()) - layer.serving
+        return dead
 
     @cached_property
     def equivariance(self) -> Report | None:
@@ -169,6 +170,7 @@ class Ticket:
                     "arrangement": layer.arrangement,
                     "copies": layer.copies,
                     "k": layer.k,
+                    "window": layer.window,
                     "scale_exponent": layer.scale_exponent,
                     "bias_exponent": layer.bias_exponent,
                     "tolerance": layer.tolerance,

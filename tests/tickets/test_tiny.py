@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 
 import numpy as np
@@ -10,6 +11,7 @@ from builders import box, target, tiny_ticket
 from oracles.tickets import masked_forward, plain_forward
 
 import slth
+from slth.tickets import budgeting
 
 DOMAINS = {
     "pixels": box(),
@@ -198,3 +200,50 @@ def test_every_layer_has_its_own_scale_and_biases_may_have_another(tmp_path) -> 
     np.testing.assert_allclose(ticket.network().forward(x), output, rtol=0, atol=1e-14)
     error = np.linalg.norm(output - goal.forward(x), axis=1).max()
     assert error <= slth.check(tmp_path / "ticket").bound <= 0.05
+
+
+def test_tolerances_from_the_certificate_are_looser_and_hold(tmp_path) -> None:
+    goal = target(4, (8, 12, 3))
+    entries, certificate = (
+        slth.prune(goal, domain=box(size=8), eps=0.05, arrangement="assigned", budget=budget)
+        for budget in ("frobenius", "certificate")
+    )
+    pairs = list(zip(entries.layers, certificate.layers, strict=True))
+    assert all(b.tolerance > 1.5 * a.tolerance for a, b in pairs)
+    assert certificate.parameters < entries.parameters
+    assert 0.02 < certificate.certificate.bound <= 0.05 < certificate.certificate.budget
+    certificate.save(tmp_path / "ticket")
+    assert slth.check(tmp_path / "ticket", goal).bound == certificate.certificate.bound
+
+
+def test_a_certificate_that_misses_eps_is_tightened_or_refused(monkeypatch) -> None:
+    goal = target(4, (8, 12, 3))
+    honest, prune_module = budgeting.budgeted, importlib.import_module("slth.tickets.prune")
+    monkeypatch.setattr(prune_module, "budgeted", lambda *given: [1.6 * t for t in honest(*given)])
+    ticket = slth.prune(goal, domain=box(size=8), eps=0.05, budget="certificate", copies=120)
+    assert ticket.certificate.bound <= 0.05
+    monkeypatch.setattr(prune_module, "TIGHTENINGS", 0)
+    with pytest.raises(
+        slth.BoundMissed, match=r"`eps` must be one that the certificate can reach; got 0\.05"
+    ) as e:
+        slth.prune(goal, domain=box(size=8), eps=0.05, budget="certificate", copies=120)
+    assert e.value.bound > e.value.eps == 0.05
+
+
+@pytest.mark.parametrize("arrangement", ["sign-matched", "gathered"])
+def test_a_window_of_sizes(tmp_path, arrangement: str) -> None:
+    goal = target(4, (8, 12, 3))
+    exact, window = (
+        slth.prune(goal, domain=box(size=8), eps=0.05, arrangement=arrangement, window=width)
+        for width in (0, 4)
+    )
+    assert window.parameters < 0.9 * exact.parameters
+    for index, layer in enumerate(window.layers):
+        kept = window.assembled(index).kept_positive
+        assert kept.max() <= layer.k
+        assert kept.min() >= layer.k - 4
+        assert np.unique(kept).size > 1
+    window.save(tmp_path / "ticket")
+    slth.check(tmp_path / "ticket", goal)
+    with pytest.raises(slth.InvalidInput, match="`window` must be 0 in the paper's arrangement; got 2"):
+        slth.prune(goal, domain=box(size=8), eps=0.05, arrangement="paper", window=2)

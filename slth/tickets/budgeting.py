@@ -1,0 +1,98 @@
+"""From an output error to tolerances per weight: by counting entries, or as the certificate itself allows.
+
+A budget from entries alone pays for errors that conspire. The certificate looks at the actual error matrices,
+and those of a ticket are as good as independent: a subset within tolerance is off by any amount up to it
+alike. So the bound of a ticket can be foretold, before there is one, from error matrices drawn at random;
+nothing about the source is looked at. What is claimed in the end is the bound of the ticket itself, which
+must hold whatever was foretold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from slth._typing import FloatArray
+from slth.tickets.bounds import PosterioriBound, a_posteriori
+from slth.tickets.budget import tolerances_for
+from slth.tickets.certificate import pair_graph, target_graph
+from slth.tickets.planning import cost_per_copy
+from slth.tickets.problem import Problem
+
+BUDGETS = ("frobenius", "theorem", "certificate")
+# Tolerances are this near to what the simulated bound allows; few tickets then miss the bound.
+AIM = 0.95
+_ROUNDS = 4
+_SEED = 20241113
+# Where few errors are drawn the bound varies: the largest of several draws counts.
+_MANY_WEIGHTS = 4096
+_DRAWS = 4
+
+
+def budgeted(problem: Problem, eps: float, budget: str, arrangement: str) -> list[float]:
+    """Tolerance of each layer, in scaled units, in (0, 1]; see `slth.prune` for the three budgets."""
+    units = [math.ldexp(1.0, scale.weight) for scale in problem.scales]
+    graph = target_graph(problem.target, problem.scales)
+    counting = "frobenius" if budget == "certificate" else budget
+    start = tolerances_for(graph, problem.domain, eps, units=units, counting=counting)
+    if budget != "certificate":
+        return start
+    costs = [
+        cost_per_copy(node, arrangement, signed)
+        for node, signed in zip(problem.nodes, problem.signed, strict=True)
+    ]
+    return _simulated(problem, eps, start, costs)
+
+
+def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequence[float]) -> list[float]:
+    """Tolerances for which simulated certificates stay below eps; `start` are too small rather than too large.
+
+    A source needs about the sum of cost * log(1 / tolerance). Under a bound that is a sum of gain *
+    tolerance, that is least when each layer's part of the bound is proportional to its cost. Gains are taken
+    from the simulated contributions, again and again, since the errors of a layer meet those before it. Time:
+    a handful of a-posteriori bounds.
+    """
+    draws = 1 if sum(weight.size for weight in problem.weights) >= _MANY_WEIGHTS else _DRAWS
+    simulations = [_Simulation(problem, draw) for draw in range(draws)]
+    share = np.asarray(costs, dtype=np.float64) / float(sum(costs))
+    tolerances = best = np.asarray(start, dtype=np.float64)
+    for attempt in range(2 * _ROUNDS):
+        found = max((own.bound(tolerances) for own in simulations), key=lambda own: own.bound)
+        if not 0.0 < found.bound < math.inf:
+            break
+        if found.bound <= AIM * eps:
+            best = tolerances
+        if attempt < _ROUNDS:
+            gains = np.asarray(found.contributions) / tolerances
+            # A layer of which nothing reaches the output may err freely.
+            tolerances = np.where(gains > 0.0, share * AIM * eps / np.where(gains > 0.0, gains, 1.0), 1.0)
+        elif found.bound <= AIM * eps:
+            break
+        else:
+            tolerances = tolerances * (0.98 * AIM * eps / found.bound)
+        tolerances = np.minimum(1.0, tolerances)
+    return [float(value) for value in best]
+
+
+class _Simulation:
+    """One draw of errors in [-1, 1] for every entry, scaled by tolerances at will; exact zeros err nowhere."""
+
+    def __init__(self, problem: Problem, draw: int) -> None:
+        self._problem = problem
+        self._errors: list[tuple[FloatArray, FloatArray | None]] = []
+        for index, (weight, both) in enumerate(zip(problem.weights, problem.signed, strict=True)):
+            rng = np.random.default_rng([_SEED, draw, index])
+            errors = rng.uniform(-1.0, 1.0, (2, *weight.shape)) * (weight != 0.0)
+            self._errors.append((errors[0], errors[1] if both else None))
+
+    def bound(self, tolerances: FloatArray) -> PosterioriBound:
+        """The certificate if every error were tolerance times its draw."""
+        values = []
+        for weight, errors, tolerance in zip(self._problem.weights, self._errors, tolerances, strict=True):
+            positive, negative = errors
+            other = None if negative is None else -weight + tolerance * negative
+            values.append((weight + tolerance * positive, other))
+        graph = pair_graph(self._problem.target, self._problem.scales, values)
+        return a_posteriori(graph, self._problem.domain)
