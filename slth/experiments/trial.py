@@ -23,6 +23,7 @@ from slth.laws.named import law_by_name
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.count import count
 from slth.subset_sum.cover_batch import cover_batch
+from slth.subset_sum.cover_parts import covered_by_parts
 from slth.subset_sum.radius import covering_radius
 from slth.subset_sum.result import Status
 
@@ -202,10 +203,16 @@ def _decide_ranges(trial: Experiment, samples: FloatArray, threads: int | None) 
     """Outcomes of cover and radius."""
     high = float(trial.where)
     if trial.eps is not None:
+        answers = np.full(len(samples), YES, np.int64)
+        if trial.blocks:
+            left = np.arange(len(samples))
+        else:
+            left = np.flatnonzero(~covered_by_parts(samples, -high, high, trial.eps, trial.k, threads=threads))
         found = cover_batch(
-            samples, -high, high, trial.eps, k=_sizes(trial), blocks=trial.blocks, threads=threads
+            samples[left], -high, high, trial.eps, k=_sizes(trial), blocks=trial.blocks, threads=threads
         )
-        return found.covered.astype(np.int64)  # 1, 0 and -1 are YES, NO and UNKNOWN
+        answers[left] = found.covered  # 1, 0 and -1 are YES, NO and UNKNOWN
+        return answers
     radii = [
         covering_radius(sample, -high, high, k=_sizes(trial), blocks=trial.blocks).radius for sample in samples
     ]
