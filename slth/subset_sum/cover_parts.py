@@ -13,7 +13,9 @@ from slth.subset_sum.cover_batch import cover_batch
 # Sums that a piece should expect within eps of each point, besides ln(1/eps): then nearly every row is covered.
 _PLENTY = 40.0
 _FEWEST = 6  # samples free, and samples fixed, below which nothing is gained
-_CHEAPER = 8  # list entries of the complete search for each 2 eps of the interval from which on parts are quicker
+# Parts are quicker from so many list entries of a half on, all in all and for each 2 eps of the interval.
+_LISTED, _LISTED_PER_WIDTH = 1 << 13, 8
+_ROWS = 1024  # rows that fit in the cache
 _LARGER = (0, 3, 6, 10)  # free samples of further attempts beyond those of the first
 
 
@@ -48,21 +50,23 @@ def covered_by_parts(
     """
     rows, n = samples.shape
     done = np.zeros(rows, np.bool_)
-    lists = sum(math.comb(n // 2, c) for c in range(min(k, n // 2) + 1))
-    if not rows or lists * eps < _CHEAPER * (high - low):
+    listed = sum(math.comb(n // 2, c) for c in range(min(k, n // 2) + 1))
+    if not rows or listed < max(_LISTED, _LISTED_PER_WIDTH * (high - low) / eps):
         return done
     largest, spread = float(np.abs(samples).max()), float(samples.std())
     narrower = eps - 8.0 * n * n * largest * 2.0**-53
     if not narrower > 0.999 * eps:
         return done
     free = _free(n, k, eps, spread)
-    ordered = np.sort(samples, axis=1)
-    for more in _LARGER:
-        size = round(k / n * (free + more))
-        if free + more > n - _FEWEST or not 2 <= size <= k:
-            break
-        left = np.flatnonzero(~done)
-        done[left] = _attempt(ordered[left], low, high, narrower, k, free + more, size, spread, threads)
+    for start in range(0, rows, _ROWS):
+        ordered = np.sort(samples[start : start + _ROWS], axis=1)
+        mine = done[start : start + _ROWS]
+        for more in _LARGER:
+            size = round(k / n * (free + more))
+            if free + more > n - _FEWEST or not 2 <= size <= k:
+                break
+            left = np.flatnonzero(~mine)
+            mine[left] = _attempt(ordered[left], low, high, narrower, k, free + more, size, spread, threads)
     return done
 
 

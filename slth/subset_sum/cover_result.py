@@ -133,9 +133,9 @@ class CoverRadius:
     ----------
     radius : float
         The largest distance of a point of [low, high] from the nearest sum, rounded up: `radius <= eps` if and
-        only if the interval is covered within the float64 number eps.
+        only if the interval is covered within the float64 number eps. With `limits` an upper bound or inf.
     witness : float
-        A point of [low, high] at that distance, rounded to nearest.
+        A point of [low, high] at the distance `least`, rounded to nearest.
     low_distance, high_distance : float
         Distances of the ends from the nearest sum, rounded up.
     left, right : ndarray
@@ -145,6 +145,11 @@ class CoverRadius:
         (g,) float64: their exact lengths, rounded to nearest.
     method : str
     work : int
+        As in CoverResult.
+    least : float
+        Equal to `radius`; with `limits` a lower bound.
+    limits : tuple of str
+        Why the radius is not known exactly; empty if it is.
     """
 
     radius: float
@@ -156,3 +161,5 @@ class CoverRadius:
     lengths: FloatArray
     method: str
     work: int
+    least: float = 0.0
+    limits: tuple[str, ...] = ()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -11,9 +14,10 @@ import numpy.typing as npt
 from slth._jit import covering
 from slth._jit.merge import FAR
 from slth._jit.walks import look
-from slth._typing import FloatArray, IntArray
+from slth._typing import FloatArray
 from slth._validate import as_integer, as_real, read_only
 from slth.errors import InvalidInput
+from slth.subset_sum.count import as_deadline
 from slth.subset_sum.cover import BUDGET
 from slth.subset_sum.cover_result import CoverRadius
 from slth.subset_sum.edges import cells_between, cells_for
@@ -38,7 +42,9 @@ def covering_radius(
     k: Sizes = None,
     blocks: int | None = None,
     gaps: int = 1,
+    threads: int | None = None,
     max_bytes: int | None = None,
+    time_limit: float | None = None,
 ) -> CoverRadius:
     r"""Largest distance of a point of [low, high] from the nearest sum: the least eps that covers it.
 
@@ -60,8 +66,13 @@ def covering_radius(
     gaps : int, optional
         How many of the longest gaps to list, 1..1000. Those shorter than a sixteenth of the longest, or than
         twice the distance of an end, may be left out; of equally long ones, any.
+    threads : int, optional
+        Threads to use, >= 1; the result does not depend on it. Default: 1.
     max_bytes : int, optional
         Memory for lists. Default 4 GiB.
+    time_limit : float, optional
+        Seconds, > 0, from which the search ends with what is known of the radius and the reason in `limits`.
+        Default: none. Lists of all sums of a small family are not interrupted.
 
     Returns
     -------
@@ -78,8 +89,8 @@ def covering_radius(
     Notes
     -----
     The blocked search of `cover` with ever shorter allowed gaps, until some are found that are longer; each one
-    found raises the length that is still of interest. Cost: about 4 of `cover` with eps = radius. On a rounded
-    grid the sums at the ends and around the gaps listed are computed again exactly.
+    found raises the length that is still of interest in its block. Cost: about 4 of `cover` with eps = radius.
+    On a rounded grid the sums at the ends and around the gaps listed are computed again exactly.
 
     Examples
     --------
@@ -94,12 +105,52 @@ def covering_radius(
     array = as_samples(samples, 1, max(abs(first), abs(last)))
     family = as_family(len(array), k, blocks)
     wanted = as_integer(gaps, "gaps", low=1, high=1000)
+    workers = 1 if threads is None else as_integer(threads, "threads", low=1, high=1024)
     memory = as_memory(max_bytes)
+    deadline = as_deadline(time_limit)
     halves = plan_halves(family, memory)
-    search = _Radius(read_only(array), (first, last), family, wanted, memory)
+    search = _Radius(read_only(array), (first, last), family, wanted, memory, workers, deadline)
     if pays(search.grid, family, halves.listed, memory, FEW):
         return search.exhaustive()
     return search.blocked(halves)
+
+
+class _Gaps:
+    """The longest gaps with their middle in the interval, by the integer sums around them."""
+
+    def __init__(self, wanted: int, low: Fraction, high: Fraction, slack: int) -> None:
+        self.wanted, self.low, self.high, self.slack = wanted, low, high, slack
+        self.sure: set[tuple[int, int]] = set()
+        self.unsure: set[tuple[int, int]] = set()  # where rounding leaves the middle in doubt
+
+    def note(self, left: int, right: int) -> int:
+        """Keep a gap whose middle may lie in the interval; the length up to which gaps no longer matter."""
+        twice, slack = left + right, 2 * self.slack
+        if 2 * self.low + slack <= twice <= 2 * self.high - slack:
+            self.sure.add((left, right))
+        elif 2 * self.low - slack <= twice <= 2 * self.high + slack:
+            self.unsure.add((left, right))
+        return self.forget()
+
+    def forget(self) -> int:
+        """Drop the gaps that are certainly too short; the length up to which they are."""
+        if len(self.sure) < self.wanted:
+            return 0
+        longest = sorted((right - left for left, right in self.sure), reverse=True)
+        shortest = longest[self.wanted - 1] - 4 * self.slack
+        self.sure = {gap for gap in self.sure if gap[1] - gap[0] >= shortest}
+        return shortest
+
+    def add(self, other: _Gaps) -> None:
+        """Take over the gaps of a block."""
+        self.sure |= other.sure
+        self.unsure |= other.unsure
+        self.forget()
+
+    @property
+    def longest(self) -> int:
+        """Length of the longest, in integer sums."""
+        return max((right - left for left, right in self.sure | self.unsure), default=0)
 
 
 class _Radius:
@@ -110,15 +161,22 @@ class _Radius:
         family: Family,
         wanted: int,
         max_bytes: int,
+        workers: int,
+        deadline: float,
     ) -> None:
         self.samples, self.family, self.max_bytes, self.wanted = samples, family, max_bytes, wanted
+        self.workers, self.deadline = workers, deadline
         self.grid = make_grid(samples[None, :], family)
         self.slack = 0 if self.grid.exact[0] else self.grid.slack
         self.low, self.high = (self.grid.units(end) for end in interval)
         self.tables: Nearby | None = None
         self.work = 0
-        self.sure: set[tuple[int, int]] = set()  # integer sums around gaps with their middle in the interval
-        self.unsure: set[tuple[int, int]] = set()  # the same where rounding leaves the middle in doubt
+        self.found = self.fresh()
+        self.late = False
+        self.most: Fraction | None = None  # no gap in the interval is longer, if anything is known
+
+    def fresh(self) -> _Gaps:
+        return _Gaps(self.wanted, self.low, self.high, self.slack)
 
     def exhaustive(self) -> CoverRadius:
         """By the sorted list of all sums."""
@@ -141,8 +199,11 @@ class _Radius:
 
     def blocked(self, halves: Halves) -> CoverRadius:
         """By ever finer cells, until gaps are found."""
-        built = build(halves, self.grid.items[0], math.inf)
-        self.lists, self.offset = built if built is not None else (np.empty(0, np.int64), 0)
+        built = build(halves, self.grid.items[0], self.deadline)
+        if built is None:
+            self.late = True
+            return self.result(None, [], "blocked")
+        self.lists, self.offset = built
         self.joins = halves.joins
         self.work = halves.merged
         ends = self.distance(self.low), self.distance(self.high)
@@ -150,9 +211,12 @@ class _Radius:
         allowed = max(1, clip(math.floor(max((self.high - self.low) / 8, farthest))))
         while self.low < self.high:
             self.search(allowed)
-            longest = max((right - left for left, right in self.sure), default=0)
+            if self.late:
+                break
+            self.most = Fraction(max(allowed, self.found.longest + 2 * self.slack))
+            longest = max((right - left for left, right in self.found.sure), default=0)
             finest = max(1, math.floor(farthest), longest // SHORTEST)
-            if len(self.sure) >= self.wanted or allowed <= finest:
+            if len(self.found.sure) >= self.wanted or allowed <= finest:
                 break
             allowed = max(allowed // FINER, finest)
         return self.result(ends, self.gaps(), "blocked")
@@ -174,41 +238,61 @@ class _Radius:
         return self.tables.around(left, right, self.slack)
 
     def search(self, allowed: int) -> None:
-        """Note all gaps longer than `allowed` with their middle in the interval, or the longest ones wanted."""
+        """Note all gaps longer than `allowed` with their middle in the interval, or the longest ones wanted.
+
+        Each block is searched by itself, so that the result is the same for any number of threads.
+        """
         lowest, highest = covering.extremes(self.lists, self.joins)
         margin = allowed // 2 + 1 + self.slack
         first = max(clip(math.floor(self.low) - margin) - self.offset, int(lowest))
         last = min(clip(math.ceil(self.high) + margin) - self.offset, int(highest))
         frame = cells_between(first, last, max(1, allowed - 2 * self.slack))
-        cells, words = cells_for(frame)
-        reach = np.zeros(6, np.int64)
-        state = np.array([0, -(-int(frame[2]) // int(frame[4])), -1, 0, 0, 0], np.int64)
-        while True:
-            code = covering.scan(self.lists, self.joins, frame, cells, words, reach, state, BUDGET)
-            if code == covering.DONE:
-                break
-            if code == covering.GAP:
-                self.note(int(state[3]) + self.offset, int(state[4]) + self.offset, frame)
-        self.work += int(state[5])
+        total = -(-int(frame[2]) // int(frame[4]))
+        blocks = iter(range(total))
+        lock = threading.Lock()
+        found: dict[int, _Gaps] = {}
 
-    def note(self, left: int, right: int, frame: IntArray) -> None:
-        """Keep a gap whose middle may lie in the interval, and forget those that are certainly too short."""
-        twice, slack = left + right, 2 * self.slack
-        if not 2 * self.low - slack <= twice <= 2 * self.high + slack:
-            return
-        if 2 * self.low + slack <= twice <= 2 * self.high - slack:
-            self.sure.add((left, right))
+        def drain() -> None:
+            own = frame.copy()
+            cells, words = cells_for(frame)
+            reach, state = np.zeros(6, np.int64), np.zeros(6, np.int64)
+            while not self.late:
+                with lock:
+                    block = next(blocks, total)
+                if block == total:
+                    return
+                state[:] = block, block + 1, -1, 0, 0, 0
+                own[3] = frame[3]
+                gaps = found[block] = self.fresh()
+                while True:
+                    code = covering.scan(self.lists, self.joins, own, cells, words, reach, state, BUDGET)
+                    if code == covering.GAP:
+                        shortest = gaps.note(int(state[3]) + self.offset, int(state[4]) + self.offset)
+                        own[3] = max(int(own[3]), shortest)
+                    if time.monotonic() > self.deadline:
+                        self.late = True
+                        return
+                    if code == covering.DONE:
+                        break
+                with lock:
+                    self.work += int(state[5])
+
+        if min(self.workers, total) <= 1:
+            drain()
         else:
-            self.unsure.add((left, right))
-        if len(self.sure) >= self.wanted:
-            longest = sorted((right - left for left, right in self.sure), reverse=True)
-            shortest = longest[self.wanted - 1] - 2 * slack
-            self.sure = {gap for gap in self.sure if gap[1] - gap[0] >= shortest}
-            frame[3] = max(int(frame[3]), shortest)
+            with ThreadPoolExecutor(min(self.workers, total)) as executor:
+                try:
+                    for task in [executor.submit(drain) for _ in range(self.workers)]:
+                        task.result()
+                except BaseException:
+                    self.late = True
+                    raise
+        for block in sorted(found):
+            self.found.add(found[block])
 
     def gaps(self) -> list[tuple[Fraction, Fraction]]:
         """The exact sums around the longest gaps, longest first, then from the left."""
-        pairs = [self.exact(left, right) for left, right in self.sure | self.unsure]
+        pairs = [self.exact(left, right) for left, right in self.found.sure | self.found.unsure]
         inside = [(a, b) for a, b in pairs if a is not None and b is not None and self.inside(a + b)]
         return sorted(inside, key=lambda gap: (gap[0] - gap[1], gap[0]))[: self.wanted]
 
@@ -216,12 +300,16 @@ class _Radius:
         return 2 * self.low <= twice <= 2 * self.high
 
     def result(
-        self, ends: tuple[Fraction, Fraction], found: list[tuple[Fraction, Fraction]], method: str
+        self, ends: tuple[Fraction, Fraction] | None, found: list[tuple[Fraction, Fraction]], method: str
     ) -> CoverRadius:
         value = self.grid.value
-        places = [(ends[0], self.low), (ends[1], self.high)]
+        nothing = Fraction(0)
+        places = [] if ends is None else [(ends[0], self.low), (ends[1], self.high)]
         places += [((b - a) / 2, (a + b) / 2) for a, b in found[:1]]
-        radius, place = max(places, key=lambda pair: pair[0])
+        least, place = max(places, key=lambda pair: pair[0], default=(nothing, self.low))
+        most: Fraction | None = least
+        if self.late:
+            most = None if ends is None or self.most is None else max(*ends, self.most / 2)
         left, right, lengths = (
             read_only(np.array([float(value(number)) for number in numbers], np.float64))
             for numbers in (
@@ -230,16 +318,19 @@ class _Radius:
                 [b - a for a, b in found],
             )
         )
+        distances = [math.inf if ends is None else rounded_up(value(end)) for end in ends or (nothing, nothing)]
         return CoverRadius(
-            rounded_up(value(radius)),
+            math.inf if most is None else rounded_up(value(most)),
             float(value(place)),
-            rounded_up(value(ends[0])),
-            rounded_up(value(ends[1])),
+            distances[0],
+            distances[1],
             left,
             right,
             lengths,
             method,
             self.work,
+            rounded_up(value(least)) if not self.late else math.nextafter(float(value(least)), 0.0),
+            ("`time_limit` reached.",) if self.late else (),
         )
 
 

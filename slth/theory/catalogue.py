@@ -211,7 +211,8 @@ _HIT_GUARANTEES = (
         "lower",
         _PROVED,
         "The second moment given the sample's total, averaged over the total.",
-        "Sound for every eps up to quadrature (relative 1e-5, 2e-4 for n <= 12); n <= 10^4.",
+        "Sound for every eps up to quadrature (relative 1e-5, 2e-4 for n <= 12); n <= 10^4. Weak for uniform "
+        "samples and k > n/2.",
         "derived in `conditional_bound`",
         _conditional,
     ),

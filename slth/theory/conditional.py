@@ -78,9 +78,14 @@ def conditional_bound(n: int, k: int, eps: float, z: float, law: Law, *, limit: 
         f_n(t) p_t = int_{z-eps}^{z+eps} f_k(s) f_{n-k}(t - s) ds >= G_k(z) f_{n-k}(|t - z| + eps),
         f_n(t) q_i(t) <= int f_i(y) G_{k-i}(z - y)^2 f_{n-2k+i}(max(|t - 2z + y| - 2 eps, 0)) dy,
 
-    G_j(x) = P(|S_j - x| <= eps); the integral for eps <= 1/4, its bound beyond. For n - 2k + i <= 2 the last
-    factor is replaced by its maximum (for 0 elements q_i <= p, and only if |t - 2 z| <= 2 eps). As eps -> 0
-    nothing is lost; where eps is not small, the bound may be larger at a smaller eps, and then holds there too.
+    G_j(x) = P(|S_j - x| <= eps); the integral for eps <= 1/4, its bound beyond. For n - 2k + i = 1 or 2 the
+    last factor is replaced by its maximum. Where two subsets leave nothing, i = 2k - n, they hit only if
+    |t - 2 z + y| <= 2 eps: with i = 0 then q_i <= p, and otherwise, with r = n - k,
+
+        f_n(t) q_i(t) <= int_{|t - 2z + y| <= 2 eps} f_i(y) G_r(z - y) f_r(max(|z - y| - eps, 0)) dy.
+
+    As eps -> 0 nothing is lost for k < n/2; for k > n/2 these replacements can cost more than the total gives.
+    Where eps is not small, the bound may be larger at a smaller eps, and then holds there too.
 
     O(k) integrals for each of 192 totals; for the uniform law O(k^2 n^2) operations for each total.
 
@@ -171,8 +176,10 @@ def _uniform(n: int, k: int, eps: float, z: float, law: Law, totals: FloatArray)
     total = np.zeros(totals.shape)
     for i, weight in overlaps(n, k):
         rest = n - 2 * k + i
-        if rest == 0:
+        if rest == 0 and i == 0:
             ratio = np.where(np.abs(totals - 2.0 * z) > 2.0 * eps, 0.0, 1.0 / p)
+        elif rest == 0:
+            ratio = _nothing_left(i, k, eps, z, law, totals) * whole / joint / joint
         else:
             points, masses = _common(i, k, eps, z, law, window)
             ratio = _rest(points, masses, rest, totals - 2.0 * z, eps, law) * whole * (window / joint) ** 2
@@ -180,6 +187,36 @@ def _uniform(n: int, k: int, eps: float, z: float, law: Law, totals: FloatArray)
     with np.errstate(divide="ignore"):
         log_p = np.log(np.where(possible, p, 0.0))
     return log_p, total
+
+
+def _nothing_left(i: int, k: int, eps: float, z: float, law: Law, totals: FloatArray) -> FloatArray:
+    """What bounds f_n(t) q_i(t) where two subsets with i > 0 common elements make up the whole sample."""
+    own = k - i
+    lattice = np.arange(-own, own + 1, 2, dtype=np.float64)
+    knots = np.concatenate(
+        [np.arange(-i, i + 1, 2, dtype=np.float64), *(z + s * eps - lattice for s in (-1, 1))]
+    )
+    knots = np.unique(np.clip(np.concatenate([knots, [z - eps, z + eps]]), -i, i))
+    nodes, weights = np.polynomial.legendre.leggauss(min(k + 4, 10))
+
+    def between(low: FloatArray, high: FloatArray) -> FloatArray:
+        """The integral over pieces without knots inside."""
+        half = (high - low)[:, np.newaxis] / 2.0
+        y = low[:, np.newaxis] + half * (1.0 + nodes)
+        other = law.sum_pdf(np.maximum(np.abs(z - y) - eps, 0.0), own)
+        values: FloatArray = (law.sum_pdf(y, i) * law.window(z - y, eps, own) * other) @ weights * half[:, 0]
+        return values
+
+    before = np.concatenate([[0.0], np.cumsum(between(knots[:-1], knots[1:]))])
+
+    def up_to(y: FloatArray) -> FloatArray:
+        place = np.clip(y, -i, i)
+        piece = np.clip(np.searchsorted(knots, place, side="right") - 1, 0, knots.size - 1)
+        values: FloatArray = before[piece] + between(knots[piece], place)
+        return values
+
+    middle = 2.0 * z - totals
+    return np.maximum(up_to(middle + 2.0 * eps) - up_to(middle - 2.0 * eps), 0.0)
 
 
 def _common(i: int, k: int, eps: float, z: float, law: Law, window: float) -> tuple[FloatArray, FloatArray]:

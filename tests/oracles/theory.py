@@ -77,12 +77,12 @@ def cox_miss(n: int, k: int, eps: float, z: float, variance: float) -> mp.mpf:
         return mp.quad(integrand, mp.linspace(-20, 20, 401))
 
 
-def cox_covered(n: int, k: int, eps: float, radius: float, variance: float) -> float:
-    """The covering formula on dense trapezoids in M and z."""
+def cox_covered(n: int, k: int, eps: float, radius: float, variance: float, reach: float = 9.0) -> float:
+    """The covering formula on dense trapezoids in z and in M, up to `reach` standard deviations."""
     g = k / n
     spread = k * (1 - g) * variance
     log_count = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    xi = np.linspace(-9, 9, 4001)
+    xi = np.linspace(-reach, reach, 1 + int(445 * reach))
     weight = np.exp(-xi * xi / 2)
     weight /= weight.sum()
     mean = xi[:, None] * math.sqrt(k * g * variance)

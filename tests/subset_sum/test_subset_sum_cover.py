@@ -17,6 +17,7 @@ from slth._jit.walks import look
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.subset_sum import cover as cover_module
 from slth.subset_sum import edges as edges_module
+from slth.subset_sum import radius as radius_module
 from slth.subset_sum.cover import cover
 from slth.subset_sum.cover_batch import cover_batch
 from slth.subset_sum.cover_result import CoverStatus
@@ -189,7 +190,11 @@ def test_any_number_of_cells_in_a_gap(monkeypatch: pytest.MonkeyPatch, parts: in
             together = cover(samples, -1.0, 1.0, eps, k=6, threads=3)
             for field in ("covered", "witness", "status", "work"):
                 assert getattr(alone, field) == getattr(together, field)
-        assert covering_radius(samples, -1.0, 1.0, k=6).radius == exact
+        once = covering_radius(samples, -1.0, 1.0, k=6, gaps=5)
+        assert once.radius == once.least == exact
+        again = covering_radius(samples, -1.0, 1.0, k=6, gaps=5, threads=3)
+        for field in dataclasses.fields(once):
+            assert np.array_equal(getattr(once, field.name), getattr(again, field.name)), field.name
 
 
 def test_short_budgets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +216,38 @@ def test_time_limit_between_blocks(monkeypatch: pytest.MonkeyPatch, threads: int
     monkeypatch.setattr(cover_module, "time", SimpleNamespace(monotonic=lambda: math.inf))
     late = cover(samples, -1.0, 1.0, radius_found, k=6, threads=threads, time_limit=1000)
     assert (late.status, late.limits) == (CoverStatus.LIMIT, ("`time_limit` reached.",))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_time_limit_of_the_radius(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """However early the time is up, the radius lies between `least` and `radius`."""
+    samples = np.random.default_rng(8).uniform(-1, 1, 14)
+    whole = covering_radius(samples, -1.0, 1.0, k=7)
+    assert whole.limits == ()
+    monkeypatch.setattr(edges_module, "BLOCK", 64)
+    monkeypatch.setattr(radius_module, "BUDGET", 1)
+    monkeypatch.setattr(radius_module, "FINER", 2)
+    gained = set()
+    for looks in (0, 1, 5, 20, 60, 100_000):
+        left = iter(range(looks))
+        clock = SimpleNamespace(monotonic=lambda left=left: 0.0 if next(left, None) is not None else math.inf)
+        monkeypatch.setattr(radius_module, "time", clock)
+        found = covering_radius(samples, -1.0, 1.0, k=7, threads=threads, time_limit=1000)
+        assert found.least <= whole.radius <= found.radius
+        if looks == 100_000:
+            assert (found.radius, found.least, found.limits) == (whole.radius, whole.radius, ())
+        else:
+            assert found.limits == ("`time_limit` reached.",)
+            gained.add(found.radius)
+    assert math.inf in gained
+    assert len(gained) > 1  # what passes that were finished say is kept
+
+
+def test_time_limit_while_lists_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(radius_module, "build", lambda *_: None)
+    found = covering_radius(np.random.default_rng(0).uniform(-1, 1, 14), -1, 1, k=7, time_limit=1000)
+    assert (found.radius, found.least, found.low_distance) == (math.inf, 0.0, math.inf)
+    assert found.limits == ("`time_limit` reached.",)
 
 
 def test_negative_control_of_check() -> None:

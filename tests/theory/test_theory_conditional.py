@@ -95,7 +95,8 @@ def hits_and_covers(
 
 
 @pytest.mark.parametrize(
-    ("law", "n", "k"), [(U, 12, 4), (U, 10, 5), (Normal(1.0), 12, 6), (Normal(0.5), 11, 8)]
+    ("law", "n", "k"),
+    [(U, 12, 4), (U, 10, 5), (U, 10, 8), (U, 12, 8), (Normal(1.0), 12, 6), (Normal(0.5), 11, 8)],
 )
 def test_bounds_stay_below_the_truth(law: Law, n: int, k: int) -> None:
     """Upper ends of exact intervals at 1e-8 for each of some tens of comparisons: false alarm below 1e-6."""
@@ -111,6 +112,16 @@ def test_bounds_stay_below_the_truth(law: Law, n: int, k: int) -> None:
             covers = int((reached <= eps).sum())
             upper = 1.0 if covers == trials else float(beta.ppf(1 - 1e-8, covers + 1, trials - covers))
             assert two_halves_bound(n, k, eps, 0.6, law) <= upper
+
+
+def test_all_but_one_of_the_sample() -> None:
+    """k = n - 1: two subsets together are the sample. Taking that to fix their sums gave 0.75 for 0.37."""
+    n, k, z, trials = 10, 9, 1.5, 20_000
+    draws = U.sample(np.random.default_rng(9), (trials, n))
+    near = np.abs(draws.sum(axis=1, keepdims=True) - draws - z).min(axis=1)
+    for eps in (0.05, 0.4):
+        hits = int((near <= eps).sum())
+        assert 0.05 < conditional_bound(n, k, eps, z, U) <= float(beta.ppf(1 - 1e-8, hits + 1, trials - hits))
 
 
 def test_a_planted_excess_is_seen() -> None:
