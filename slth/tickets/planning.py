@@ -73,7 +73,8 @@ def plan_layers(
 
 def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer | None) -> list[str]:
     """Arrangements that the layer can have, of those asked for. Raises InvalidInput when there is none."""
-    choosable = slots(node).constant_outputs is None and node.groups == 1
+    # Copies of a feature cannot be copies of the constant, but where both are one number.
+    choosable = (node.bias is None or node.is_dense) and node.groups == 1
     possible = ["sign-matched", "paper"]
     if choosable:
         possible.append("assigned")
@@ -86,8 +87,8 @@ def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer
     if not found:
         raise InvalidInput(
             f"`arrangement` must suit layer {node.name!r}; got {arrangement!r}. Neurons choose their owners "
-            "in layers without groups whose biases are as many as their outputs; they gather inputs in dense "
-            "layers where none is negative; and a given source decides who owns them. Use 'auto'."
+            "in layers without groups that have no biases or are dense; they gather inputs in dense layers "
+            "where none is negative; and a given source decides who owns them. Use 'auto'."
         )
     # A layer that can choose its owners needs no more neurons for it.
     return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found

@@ -77,6 +77,18 @@ def turning() -> slth.Network:
     return slth.Network(nodes, "t1")
 
 
+def plain() -> slth.Network:
+    """Convolutions without biases, whose hidden neurons may choose their feature, and a dense layer."""
+    nodes: tuple[Node, ...] = (
+        Input("x", 8),
+        Linear("a", "x", rng.normal(0, 0.5, (3, 2, 3)), Translations(4, 3, padding=1)),
+        ReLU("r", "a"),
+        Linear("b", "r", rng.normal(0, 0.5, (2, 3, 1)), Translations(4, 1, 2)),
+        Linear("c", "b", rng.normal(0, 0.5, (2, 4, 1)), np.ones((1, 1, 1)), [0.5, -1.5]),
+    )
+    return slth.Network(nodes, "c")
+
+
 @cache
 def ticket(kind: str) -> slth.Ticket:
     """Of images on signed inputs, of pairs on positive ones; of turns, whose outputs nothing is proved of."""
@@ -84,10 +96,12 @@ def ticket(kind: str) -> slth.Ticket:
         return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=3.0, seed=1, k=3, copies=60)
     if kind == "pairs":
         return slth.prune(pairs(), domain=slth.Domain.box(0, 1, 9), eps=0.2, seed=2)
+    if kind == "chosen":
+        return slth.prune(plain(), domain=slth.Domain.box(0, 1, 8), eps=0.3, seed=5, arrangement="auto")
     return slth.prune(turning(), domain=slth.Domain.box(0, 1, 8), tolerance=0.01, seed=3)
 
 
-KINDS = ("images", "pairs", "turning")
+KINDS = ("images", "pairs", "turning", "chosen")
 
 
 def points(own: slth.Ticket, count: int = 20) -> Any:
@@ -125,17 +139,19 @@ def edge_by_edge(own: slth.Ticket, index: int, node: Linear, x: Any) -> Any:
             if not kept.size:
                 assert not second[:, row].any()
                 continue
-            assert kept.tolist() == [j]
-            own_feature = features[j] if j < node.input_features else layer.scale.constant
-            hidden = np.maximum(source.weight(index, 0, j, c, j) * own_feature, 0.0)
+            assert kept.size == 1
+            owner = int(kept[0])
+            assert owner == j or layer.members is not None
+            own_feature = features[owner] if owner < node.input_features else layer.scale.constant
+            hidden = np.maximum(source.weight(index, 0, j, c, owner) * own_feature, 0.0)
             for r in np.flatnonzero(second[:, row]).tolist():
                 weight = source.weight(index, 1, j, c, r)
-                if j == node.input_features:
+                if owner == node.input_features:
                     q = basis.bias_count
                     result[r // q] += weight * hidden * basis.bias_vector(np.eye(q)[None, r % q])[0]
                 else:
                     each = node.output_features // node.groups
-                    group = j // (node.input_features // node.groups)
+                    group = owner // (node.input_features // node.groups)
                     result[group * each + r // basis.count] += weight * (maps[r % basis.count] @ hidden)
     return result.reshape(-1)
 
@@ -143,7 +159,8 @@ def edge_by_edge(own: slth.Ticket, index: int, node: Linear, x: Any) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_masked_source_is_the_ticket_edge_by_edge(kind: str) -> None:
     own = ticket(kind)
-    assert any(layer.scale.constant != 1.0 for layer in own.layers) == (kind == "images")
+    assert any(layer.scale.constant != 1.0 for layer in own.layers) == (kind in ("images", "chosen"))
+    assert any(layer.members is not None for layer in own.layers) == (kind == "chosen")
     source = masked_source(own)
     arrays = list(source.parameters())
     assert sum(array.numbers.size for array in arrays) == own.parameters
@@ -219,6 +236,20 @@ def test_masks_and_sparse_rows(kind: str, tmp_path: Path) -> None:
     with np.load(tmp_path / "ticket.npz") as arrays:
         assert sum(arrays[name].size for name in arrays.files if name.endswith(".data")) == own.kept
     assert written.bytes == (tmp_path / "ticket.npz").stat().st_size
+
+
+def test_neurons_of_biased_convolutions_choose_nothing() -> None:
+    """A copy of an image is no copy of the constant; without biases, or in dense layers, neurons choose."""
+    layer = Linear("a", "x", np.ones((2, 2, 1)), Translations(3, 1), [0.5, 0.5])
+    network = slth.Network((Input("x", 6), layer), "a")
+    for arrangement in ("assigned", "gathered"):
+        with pytest.raises(
+            slth.InvalidInput, match=r"must suit layer 'a'; got .*that have no biases or are dense"
+        ):
+            slth.prune(network, domain=slth.Domain.box(0, 1, 6), eps=0.1, arrangement=arrangement)
+    own = slth.prune(network, domain=slth.Domain.box(0, 1, 6), eps=0.5, arrangement="auto")
+    assert [layer.arrangement for layer in own.layers] == ["sign-matched"]
+    assert [layer.arrangement for layer in ticket("chosen").layers] == ["assigned", "assigned", "assigned"]
 
 
 def test_means_that_torch_cannot_pad(tmp_path: Path) -> None:
