@@ -9,15 +9,11 @@ import numpy.typing as npt
 
 from slth._typing import FloatArray
 from slth._validate import as_floats, as_integer, as_real
-from slth.errors import InvalidInput
 from slth.laws.law import Law
-from slth.theory.hitting import log_hits_at_centre
+from slth.theory.entropy import log_binomial
 
-# Standard normal nodes of the sample mean: the trapezoidal rule, whose steps are fine against every fall of the
-# integrand, which takes about 1 / (number of sizes) standard deviations.
-_STEP = 1.0 / 16.0
-_MEANS = np.arange(-12.0, 12.0 + _STEP / 2.0, _STEP)
-_CHANCES = np.exp(-0.5 * _MEANS**2) * (_STEP / math.sqrt(2.0 * math.pi))
+_STEPS = 200
+_REACH = 12.0  # standard deviations of the sample's sum that are integrated; beyond lies 4e-33 of a normal one
 _LOG_TOP = 6.7  # exp(-exp(6.7)) = 5e-353
 
 
@@ -49,15 +45,20 @@ def window_miss_probability(
 
     Notes
     -----
-    A prediction, not a bound: the Cox mixture of `miss_probability`, with all sizes driven by one sample
-    mean. Given the mean x, hits of size k are Poisson with the intensity
+    A prediction, not a bound. Subsets of one sample share its sum T. Given T, hits are taken as Poisson, with
+    the exact conditional mean over all sizes
 
-        nu_k(z | x) = C(n, k) exp(-(z - k x)^2 / 2 V_k) / sqrt(2 pi V_k),   V_k = k (1 - k/n) sigma^2,
+        lambda(z | T) = sum over k of C(n, k) 2 eps f_k(z) f_{n-k}(T - z) / f_n(T),
 
-    and a miss has probability exp(-2 eps sum_k nu_k(z | x)), averaged over x ~ N(0, sigma^2 / n). A single size
-    misses when the sample's mean carries k x away from z; of several sizes some other is still close, which
-    is what a window is for: with exactly k the tail of misses falls like hits^(-(1-g)/g), g = k/n. Sizes 0
-    and n have one subset each and are not counted.
+    f_k the density of a sum of k ([natale2024] has the first moment, without T); a miss has probability
+    exp(-lambda(z | T)), averaged over T. A single size misses when the sample's sum carries its subsets away
+    from z; of several sizes some other is still close, which is what a window is for. Sizes 0 and n have one
+    subset each and are not counted.
+
+    Densities that are not normal matter: against 200,000 simulated uniform samples (exactly 11 of 24, 14 of
+    30, 17 of 37; 7 to 11 of 25, 5 to 9 of 21, 1 to 9 of 27; misses of 2e-3 to 3e-5) this is low by a factor
+    of 3 to 9 for one size and 3 to 36 for several, since samples of small variance are not set apart; the
+    normal mixture of `miss_probability` is low by 20 to 1,300.
 
     Examples
     --------
@@ -72,15 +73,18 @@ def window_miss_probability(
     width = as_real(eps, "eps", low=0.0, open_low=True)
     targets = as_floats(z, "z", ndim=np.ndim(z))
     sizes = [k for k in range(low, high + 1) if 0 < k < size]
-    if not sizes:
-        raise InvalidInput(f"`k_max` must leave a size between 1 and n - 1; got {low} to {high} of {size}.")
-    means = _MEANS * math.sqrt(law.variance / size)
-    logs = np.full((targets.size, means.size), -np.inf)
+    reach = _REACH * math.sqrt(size * law.variance)
+    totals, step = np.linspace(-reach, reach, _STEPS + 1, retstep=True)
+    whole = law.sum_log_pdf(totals, size)
+    totals, whole = totals[np.isfinite(whole)], whole[np.isfinite(whole)]
+    flat = targets.reshape(-1)
+    logs = np.full((flat.size, totals.size), -np.inf)
     for k in sizes:
-        spread = k * (1.0 - k / size) * law.variance
-        top = log_hits_at_centre(size, k, width, law.variance)
-        away = (targets.reshape(-1, 1) - k * means) ** 2 / (2.0 * spread)
-        logs = np.logaddexp(logs, top - away)
-    misses = np.exp(-np.exp(np.minimum(logs, _LOG_TOP))) @ _CHANCES
+        own = log_binomial(size, k) + math.log(2.0 * width) + law.sum_log_pdf(flat, k)
+        rest = law.sum_log_pdf(totals - flat[:, np.newaxis], size - k)
+        with np.errstate(invalid="ignore"):
+            logs = np.logaddexp(logs, np.nan_to_num(own[:, np.newaxis] + rest - whole, nan=-np.inf))
+    chances = np.exp(whole) * step
+    misses = np.exp(-np.exp(np.minimum(logs, _LOG_TOP))) @ chances
     result: FloatArray = np.clip(misses, 0.0, 1.0).reshape(targets.shape)[()]
     return result

@@ -81,7 +81,7 @@ class Ticket:
 
     @property
     def dead_edges(self) -> int:
-        """Chosen edges that carry nothing (wrong-sign first weight), pruned; only in the paper's arrangement."""
+        """Chosen edges that carry nothing (wrong-sign first weight), pruned; only in the paper's way."""
         dead = 0
         for layer, node in zip(self.layers, linear_nodes(self.target), strict=True):
             if layer.arrangement == "paper":
