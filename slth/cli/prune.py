@@ -43,7 +43,7 @@ def command(
     ] = None,
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     arrangement: Literal["auto", "sign-matched", "paper", "assigned", "gathered"] = "sign-matched",
-    search: Literal["within", "closest"] = "within",
+    search: Literal["within", "closest", "feedback"] = "within",
     window: int = 0,
     budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",
     seed: int | None = None,
@@ -81,7 +81,8 @@ def command(
         Which random neurons may serve which weight: in their own order (sign-matched, paper), or the input or
         output that their own weights suit (assigned, gathered); auto: per layer the smaller.
     search
-        Any subset within the tolerance, or the closest (slower, smaller error).
+        Any subset within the tolerance; the closest (slower, smaller error); or with feedback, which makes
+        later weights cancel on the inputs what earlier ones left.
     window
         Allow subsets of k - window to k edges instead of exactly k.
     budget

@@ -35,7 +35,10 @@ class Unreached:
 
 @dataclass(frozen=True, eq=False)
 class LayerTask:
-    """What a layer asks for: scaled slot matrix (d', D), subset size, tolerance, halves, and how to search."""
+    """What a layer asks for: scaled slot matrix (d', D), subset size, tolerance, halves, and how to search.
+
+    negative : targets of the negative half, where they are others than -weight.
+    """
 
     index: int
     name: str
@@ -47,10 +50,11 @@ class LayerTask:
     biased: bool
     arrangement: str
     search: str
+    negative: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
+class Batch:
     """Weights (B,) whose samples are equally long and whose subsets have the same sizes.
 
     sizes : fewest and most members, None when no subset is allowed; samples : (B, n); targets : (B,);
@@ -86,16 +90,16 @@ def fill_layer(
     copies = own.singles.shape[1]
     edges = np.zeros((owners, copies, others), dtype=np.bool_)
     failures: list[Unreached] = []
-    batches = _by_outputs if gathered else _by_inputs
+    batches = by_outputs if gathered else by_inputs
     for start, stop in owner_blocks(owners, copies, others):
         for batch in batches(task, own, start, stop):
-            failures += _solve(task, batch, threads, edges)
+            failures += solve(task, batch, threads, edges)[0]
         if progress is not None:
             progress(task.name, others * stop, others * owners)
     return edges, failures
 
 
-def _by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[_Batch]:
+def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[Batch]:
     """Batches of the weights of inputs start .. stop - 1: one live sample for each half."""
     shared = own.block(start, stop)
     jobs: dict[tuple[int, Sizes], list[tuple[int, int, HalfSample]]] = {}
@@ -110,49 +114,58 @@ def _by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[
             rows = np.flatnonzero(task.weight[:, j] != 0.0)
             magnitude = np.abs(own.singles[j, sample.live])
             products = magnitude[:, None] * shared[j - start][np.ix_(sample.live, rows)]
-            wanted = task.weight[rows, j]
+            if half == 0:
+                wanted = task.weight[rows, j]
+            else:
+                wanted = -task.weight[rows, j] if task.negative is None else task.negative[rows, j]
             parts.append(
                 (
                     products.T * PRODUCT_SCALE,
-                    wanted if half == 0 else -wanted,
+                    wanted,
                     np.full(rows.size, j),
                     rows,
                     np.broadcast_to(sample.live, (rows.size, count)),
                     np.full(rows.size, half),
                 )
             )
-        yield _Batch(sizes, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+        yield Batch(sizes, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _by_outputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[_Batch]:
-    """Batches of the weights of outputs start .. stop - 1: edges with a > 0 are live."""
-    shared = own.block(start, stop)
+def by_outputs(
+    task: LayerTask, own: Wiring, start: int, stop: int, columns: slice = slice(None)
+) -> Iterator[Batch]:
+    """Batches of the weights of outputs start .. stop - 1, of some inputs: edges with a > 0 are live."""
+    shared = own.block(start, stop)[:, :, columns]
     products = own.singles[start:stop, :, None] * shared
     live = shared > 0
     first = np.argsort(~live, axis=1, kind="stable")  # along the neurons: live ones first, in their order
     counts = live.sum(axis=1)
-    wanted = task.weight[start:stop]
+    wanted = task.weight[start:stop, columns]
+    before = columns.start or 0
     least = max(0, task.k - task.window)
     for count in np.unique(counts[wanted != 0.0]).tolist():
-        rows, columns = np.nonzero((counts == count) & (wanted != 0.0))
-        neurons = first[rows, :count, columns]
-        yield _Batch(
+        rows, inputs = np.nonzero((counts == count) & (wanted != 0.0))
+        neurons = first[rows, :count, inputs]
+        yield Batch(
             sizes=(least, min(task.k, count)) if count >= least else None,
-            samples=products[rows[:, None], neurons, columns[:, None]].astype(np.float64) * PRODUCT_SCALE,
-            targets=wanted[rows, columns],
+            samples=products[rows[:, None], neurons, inputs[:, None]].astype(np.float64) * PRODUCT_SCALE,
+            targets=wanted[rows, inputs],
             owners=rows + start,
-            others=columns,
+            others=inputs + before,
             neurons=neurons,
             halves=np.zeros(rows.size, dtype=np.int64),
         )
 
 
-def _solve(task: LayerTask, batch: _Batch, threads: int | None, edges: BoolArray) -> list[Unreached]:
-    """Solve the subset sums of a batch; fill `edges`."""
+def solve(
+    task: LayerTask, batch: Batch, threads: int | None, edges: BoolArray
+) -> tuple[list[Unreached], FloatArray]:
+    """Solve the subset sums of a batch and fill `edges`; the weights missed, and the sums (NaN for those)."""
+    nothing = np.full(batch.targets.size, np.nan)
     if batch.targets.size == 0:
-        return []
+        return [], nothing
     if batch.sizes is None:
-        return _unreached(task, batch, np.full(batch.targets.size, np.inf))
+        return _unreached(task, batch, np.full(batch.targets.size, np.inf)), nothing
     eps = None if task.search == "closest" else task.tolerance
     found = solve_batch(batch.samples, batch.targets, k=batch.sizes, eps=eps, threads=threads)
     # FOUND was decided exactly; a rounded error strictly below the tolerance proves that the exact one is.
@@ -160,14 +173,15 @@ def _solve(task: LayerTask, batch: _Batch, threads: int | None, edges: BoolArray
     reached = (found.statuses == Status.FOUND.value) | closest
     kept = found.mask & reached[:, None]
     edges[batch.owners[:, None], batch.neurons, batch.others[:, None]] |= kept
+    sums = np.where(reached, np.where(kept, batch.samples, 0.0).sum(axis=1), np.nan)
     if reached.all():
-        return []
+        return [], sums
     # Absence is proved with the closest subset at hand; a search that was stopped may know none.
     errors = np.where(np.isnan(found.errors), np.inf, found.errors)
-    return _unreached(task, batch, np.where(reached, np.nan, errors))
+    return _unreached(task, batch, np.where(reached, np.nan, errors)), sums
 
 
-def _unreached(task: LayerTask, batch: _Batch, errors: FloatArray) -> list[Unreached]:
+def _unreached(task: LayerTask, batch: Batch, errors: FloatArray) -> list[Unreached]:
     """Records of the weights of a batch whose error is not NaN."""
     found = []
     for place in np.flatnonzero(~np.isnan(errors)).tolist():

@@ -24,15 +24,16 @@ from slth.tickets.arrangement import ARRANGEMENTS, CHOOSING
 from slth.tickets.assignment import assigned_members
 from slth.tickets.budgeting import AIM, BUDGETS, budgeted
 from slth.tickets.certificate import issue
+from slth.tickets.feedback import Evidence, fill_steered
 from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
-from slth.tickets.layer import TicketLayer, pack
+from slth.tickets.layer import TicketLayer, assemble, pack
 from slth.tickets.planning import LayerPlan, Wishes, check_fits, per_layer, plan_layers
 from slth.tickets.problem import Problem
 from slth.tickets.record import Construction
 from slth.tickets.resume import FinishedLayers
 from slth.tickets.ticket import Ticket
 
-SEARCHES = ("within", "closest")
+SEARCHES = ("within", "closest", "feedback")
 # How often tolerances are made smaller when a certificate proves less than was foretold.
 TIGHTENINGS = 3
 
@@ -91,8 +92,10 @@ def prune(
     arrangement : {"auto", "sign-matched", "paper", "assigned", "gathered"}
         Which neurons may serve which weight; see `slth.tickets.arrangement`. "auto": for each layer the one
         that is predicted to need the fewest parameters.
-    search : {"within", "closest"}
-        Any subset within the tolerance, or the closest one (slower; a smaller certified bound).
+    search : {"within", "closest", "feedback"}
+        Any subset within the tolerance; the closest one (slower; a smaller certified bound); or, in chains of
+        dense layers, the closest to a target that cancels what earlier weights left on `inputs` (a smaller
+        error on data; `slth.tickets.feedback`).
     budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
         norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one; or as large as
@@ -163,7 +166,7 @@ def prune(
     if source is None:
         source = Source(seed, "uniform", tuple(plan.source for plan in plans))
     finished = FinishedLayers(None if resume is None else Path(resume), source)
-    builder = _Builder(problem, source, plans, window, search, finished, threads, progress)
+    builder = _Builder(problem, source, plans, window, search, data, finished, threads, progress)
     for left in range(TIGHTENINGS, -1, -1):
         construction = Construction(
             eps=aim, search=search, budget=budget, domain=domain, layers=builder.layers(tolerances)
@@ -192,6 +195,7 @@ class _Builder:
     plans: Sequence[LayerPlan]
     window: int
     search: str
+    inputs: FloatArray | None
     finished: FinishedLayers
     threads: int | None
     progress: Progress | None
@@ -199,15 +203,22 @@ class _Builder:
     def layers(self, tolerances: Sequence[float]) -> tuple[TicketLayer, ...]:
         """Solve every weight of every layer, or raise WeightsUnreachable with all that cannot be."""
         found, failures = [], list[Unreached]()
+        steered = self.search == "feedback"
+        chain = self.problem.target.dense_chain() if steered else ()
+        evidence = Evidence.at(self.problem.domain, self.inputs) if steered else None
         for index, tolerance in enumerate(tolerances):
-            layer, missed = self._layer(index, float(tolerance))
+            layer, missed = self._layer(index, float(tolerance), evidence)
             found.append(layer)
             failures += missed
+            if evidence is not None:
+                evidence = evidence.after(chain[index], assemble(self.source, index, layer), layer)
         if failures:
             raise WeightsUnreachable(_failure_message(failures), tuple(failures))
         return tuple(found)
 
-    def _layer(self, index: int, tolerance: float) -> tuple[TicketLayer, list[Unreached]]:
+    def _layer(
+        self, index: int, tolerance: float, evidence: Evidence | None
+    ) -> tuple[TicketLayer, list[Unreached]]:
         problem, plan = self.problem, self.plans[index]
         node, weight, scale = problem.nodes[index], problem.weights[index], problem.scales[index]
         task = LayerTask(
@@ -226,7 +237,12 @@ class _Builder:
         if plan.arrangement in CHOOSING:
             members = assigned_members(self.source, index, signed=task.signed, biased=task.biased)
         packed, missed = self.finished.get(task), list[Unreached]()
-        if packed is None:
+        if evidence is not None:
+            edges, missed = fill_steered(
+                self.source, task, members, evidence, scale, threads=self.threads, progress=self.progress
+            )
+            packed = pack(edges, plan.source.owners)
+        elif packed is None:
             edges, missed = fill_layer(self.source, task, members, threads=self.threads, progress=self.progress)
             packed = pack(edges, plan.source.owners)
             if not missed:

@@ -113,6 +113,12 @@ class Ticket:
             self.target, self.construction, list(map(self.assembled, range(len(self.layers))))
         )
 
+    def data_error(self, inputs: FloatArray) -> float:
+        """Root mean square over rows of `inputs` (N, d) of ||ticket(x) - target(x)||_2, in floats: measured,
+        not proved."""
+        difference = self.network().forward(inputs) - self.target.forward(inputs)
+        return float(np.sqrt(np.square(difference).sum(axis=1).mean()))
+
     @property
     def mask_names(self) -> tuple[str, ...]:
         """Names that `mask` accepts."""

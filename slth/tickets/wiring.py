@@ -11,7 +11,7 @@ stands for the source's own order, copy c of owner j.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,19 +23,27 @@ from slth.networks.source import Source
 class Wiring:
     """The weights of layer `index` as numerators at scale 2^-scale_bits.
 
-    singles : int64 (owners, N), the edge between each hidden neuron and its owner.
+    singles : int64 (owners, N), the edge between each hidden neuron and its owner; held : all blocks, when they
+    are kept in memory.
     """
 
     source: Source
     index: int
     members: IntArray | None
     singles: IntArray
+    held: IntArray | None = None
+
+    def hold(self) -> Wiring:
+        """The same with all blocks in memory. Raises CapacityExceeded above 4 GiB."""
+        return replace(self, held=self.block(0, self.singles.shape[0]))
 
     def block(self, start: int, stop: int) -> IntArray:
         """Numerators (stop - start, N, others): the edges of the neurons of owners start .. stop - 1 on the
         other side, which is the outputs (rows of the slot matrix) when inputs are the owners, and the inputs
         otherwise.
         """
+        if self.held is not None:
+            return self.held[start:stop]
         sublayer = 1 - _single_sublayer(self.source, self.index)
         if self.members is None:
             return self.source.block(self.index, sublayer, start, stop)

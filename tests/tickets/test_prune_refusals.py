@@ -52,7 +52,7 @@ def test_too_narrow_source_says_so() -> None:
         ({"copies": -1}, r"`copies` must be an integer in \[1, "),
         ({"subset_density": 1.0}, r"`subset_density` must be a finite number in \(0\.0, 1\.0\); got 1\.0"),
         ({"arrangement": "random"}, r"`arrangement` must be one of 'auto', 'sign-matched', .*; got 'random'"),
-        ({"search": "any"}, r"`search` must be one of 'within', 'closest'; got 'any'"),
+        ({"search": "any"}, r"`search` must be one of .within., .closest., .feedback.; got .any."),
         ({"budget": "none"}, r"`budget` must be one of 'frobenius', 'theorem', 'certificate'; got 'none'"),
         ({"domain": box(size=4), "inputs": None}, r"`domain` must have the target's 3 inputs; got 4"),
         ({"inputs": np.ones((2, 4))}, r"`inputs` must have 3 columns; got shape \(2, 4\)"),
