@@ -21,13 +21,14 @@ from slth.networks.symmetry import Symmetry
 
 @dataclass(frozen=True)
 class Trained:
-    """A target with the inputs it is judged on, and the module that it was read from."""
+    """A target with the inputs it is judged on, the module that it was read from, bases of declared layers."""
 
     network: slth.Network
     inputs: np.ndarray
     domain: slth.Domain
     module: object = None
     shape: tuple[int, ...] = ()
+    bases: tuple[Orbits, ...] = ()
 
 
 def fit(module, inputs: np.ndarray, labels: np.ndarray, epochs: int, rate: float = 0.01) -> None:
@@ -131,7 +132,7 @@ def p4m_network() -> Trained:
     labels = (ink > np.median(ink)).astype(int)
     stack = [(1, lift), (1, inner), (2, out)]
     network = orbit_network(stack, image.action("scalar"), example.inputs, labels, 3)
-    return Trained(network, example.inputs, example.domain)
+    return Trained(network, example.inputs, example.domain, bases=(lift, inner, out))
 
 
 def set_network() -> Trained:
@@ -144,7 +145,7 @@ def set_network() -> Trained:
     network = orbit_network(
         [(5, equal), (5, equal), (2, out)], points, inputs, (scale[:, 0] > 0.6).astype(int), 30
     )
-    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 7))
+    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 7), bases=(equal, equal, out))
 
 
 def graph_network() -> Trained:
@@ -159,7 +160,7 @@ def graph_network() -> Trained:
     network = orbit_network(
         [(3, inner), (3, inner), (2, out)], pairs, inputs, (triangles > np.median(triangles)).astype(int), 30
     )
-    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 49))
+    return Trained(network, inputs, slth.Domain.box(0.0, 1.0, 49), bases=(inner, inner, out))
 
 
 FAMILIES = {

@@ -12,6 +12,8 @@ import pytest
 from oracles.tickets import feature_matrices
 
 import slth
+from slth.networks.equivariant import declare
+from slth.networks.slots import linear_nodes
 from slth.tickets.export import export, to_torch
 from slth.tickets.masked import masked_source
 from slth.tickets.storage import write_manifest
@@ -85,6 +87,40 @@ def test_tampering_is_noticed(family: str, tmp_path: Path) -> None:
     write_manifest(tmp_path / "ticket")
     with pytest.raises(slth.TicketDamaged, match=r"the kept edges sum|masks\.npz"):
         slth.check(tmp_path / "ticket")
+
+
+@pytest.mark.parametrize("name", ["p4m", "sets", "graphs"])
+def test_declared_after_reading_torch_and_onnx(name: str, tmp_path: Path) -> None:
+    """The same layers as dense matrices, in a torch module and its ONNX file: read, declared, a ticket each."""
+    pytest.importorskip("onnx", reason="the target is read from an ONNX file")
+    import warnings
+
+    import torch
+
+    model = trained(name)
+    parts: list[torch.nn.Module] = []
+    for node in linear_nodes(model.network):
+        layer = torch.nn.Linear(node.inputs, node.outputs)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor(node.matrix()))
+            layer.bias.copy_(torch.tensor(node.bias_vector()))
+        parts += [layer, torch.nn.ReLU()]
+    module = torch.nn.Sequential(*parts[:-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own making
+        torch.onnx.export(module, torch.zeros(1, model.domain.size), str(tmp_path / "net.onnx"), dynamo=False)
+    for source in (module, tmp_path / "net.onnx"):
+        plain = slth.read(source)
+        assert [node.name for node in linear_nodes(plain)] == ["0", "2", "4"]
+        bases = dict(zip(("0", "2", "4"), model.bases, strict=True))
+        network = declare(plain, bases, symmetry=model.network.symmetry)
+        assert network.parameters == model.network.parameters
+        for own, given in zip(linear_nodes(network), linear_nodes(model.network), strict=True):
+            assert np.array_equal(own.coefficients, given.coefficients.astype(np.float32))
+            assert np.array_equal(own.bias, given.bias.astype(np.float32))
+    ticket = slth.prune(network, domain=model.domain, eps=EPS, inputs=model.inputs, seed=2)
+    assert ticket.certificate.bound <= EPS
+    assert ticket.certificate.predictions_equal == len(model.inputs)
 
 
 @pytest.mark.parametrize("name", ["cnn", "residual"])
