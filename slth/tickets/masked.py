@@ -161,8 +161,8 @@ def _weights(ticket: Ticket, index: int, node: Linear) -> dict[str, FloatArray]:
 def _parts(node: Linear, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """Something of every edge of a layer, by parameter name, in the shapes that parameters have.
 
-    first : (H, D), into the hidden neurons; second : (rows of the slot matrix, H), out of them. Copies of
-    features have their numbers in order but in a dense layer, where any neuron may belong to any owner.
+    first : (H, D), into the hidden neurons; second : (rows of the slot matrix, H), out of them. Of H = D N, the
+    constant's copies are the last N, but in a dense layer, where any neuron may belong to any owner.
     """
     features = node.input_features
     copies = len(first) // slots(node).inputs
