@@ -60,7 +60,7 @@ def read_study(path: Path | None = None) -> list[Finished]:
         with as_file(files("slth.baselines") / SHIPPED) as shipped:
             return read_study(shipped)
     with StudyLedger(path, read_only=True) as ledger:
-        cells, times = ledger.study_cells(), ledger.milliseconds()
+        cells, times = ledger.records(), ledger.milliseconds()
         found = [
             Finished(
                 cells[block.cell],

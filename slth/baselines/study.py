@@ -205,7 +205,7 @@ def run_study(
         raise InvalidInput(f"`shard` must be i/n with 1 <= i <= n; got {index}/{shards}.")
     mine = [cell for place, cell in enumerate(cells) if place % shards == index - 1]
     with StudyLedger(path) as ledger:
-        ledger.study_cells()
+        ledger.records()
         finished = {block.cell for block in ledger.blocks()}
         for cell in mine:
             ledger.file(cell)

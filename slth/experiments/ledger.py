@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from slth.errors import InvalidInput, LedgerDamaged
 from slth.experiments.cell import Cell, canonical_json
@@ -123,7 +123,7 @@ class Ledger:
         if found != [FORMAT]:
             raise InvalidInput(f"`ledger` must have the format {FORMAT}; {self.path} has {', '.join(found)}.")
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -76,12 +76,31 @@ def least_overparameterization(m_t: float, eps: float, density: float, normalisa
     entropy = float(binary_entropy(density))
     if normalisation == "printed":
         return log_linear_root(entropy, density * m_t / eps)
-    bits = needed_bits(m_t, eps, 1.0, normalisation)
+    least = least_for_bits(needed_bits(m_t, eps, 1.0, normalisation), density)
+    return None if least is None else least / m_t
 
-    def excess(x: float) -> float:
-        return x * m_t * entropy - 0.5 * math.log2(2.0 * math.pi * density * (1.0 - density) * x * m_t) - bits
 
-    low = 1.0 / (2.0 * math.log(2.0) * m_t * entropy)  # the left side decreases before, increases after
+def least_for_bits(bits: float, density: float) -> float | None:
+    """Least real n whose subsets of density k/n number 2^bits, by Stirling's formula; None where any does.
+
+    Parameters
+    ----------
+    bits : float
+        log2 of the number of subnetworks that must exist.
+    density : float
+        0 < k/n < 1.
+
+    Examples
+    --------
+    >>> round(least_for_bits(1e4 * 5.643856 - 1.0, 0.5))  # as for 10^4 parameters at eps = 0.01
+    56446
+    """
+    entropy = float(binary_entropy(density))
+
+    def excess(n: float) -> float:
+        return n * entropy - 0.5 * math.log2(2.0 * math.pi * density * (1.0 - density) * n) - bits
+
+    low = 1.0 / (2.0 * math.log(2.0) * entropy)  # the left side decreases before, increases after
     if excess(low) >= 0.0:
         return None
     high = 2.0 * low
