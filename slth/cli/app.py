@@ -15,7 +15,20 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from slth import __version__
-from slth.cli import bound, check, compare, doctor, estimate, figure, prune, reproduce, solve, sweep, verify
+from slth.cli import (
+    bound,
+    check,
+    compare,
+    doctor,
+    estimate,
+    figure,
+    frontier,
+    prune,
+    reproduce,
+    solve,
+    sweep,
+    verify,
+)
 from slth.cli.output import error_console, print_json
 from slth.errors import SlthError, TicketDamaged, WeightsUnreachable
 
@@ -43,6 +56,7 @@ def build() -> App:
     app.command(verify.command, name="verify")
     app.command(estimate.command, name="estimate")
     app.command(sweep.app)
+    app.command(frontier.app)
     app.command(figure.app)
     app.command(compare.app)
     app.command(doctor.command, name="doctor")

@@ -152,6 +152,64 @@ def law_of_n(
     return 0
 
 
+@app.command
+def frontier(
+    *,
+    out: Path,
+    ledger: Path | None = None,
+    target: Annotated[list[str] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
+    table: Path | None = None,
+    confidence: float = 0.95,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = COMMON,
+) -> int:
+    """Draw the smallest certified sources of a ledger against density, with theory beside them.
+
+    Example: slth figure frontier --out frontier.svg
+
+    Parameters
+    ----------
+    out
+        File to write, .svg or .png.
+    ledger
+        Ledger of `slth frontier`. Default: the one that comes with slth.
+    target
+        Names of the targets to draw. Default: all.
+    table
+        Write what is drawn, .csv or .json.
+    confidence
+        Of the intervals.
+    force
+        Replace existing files.
+    """
+    from slth.experiments.frontier_rows import frontier_rows, rows_bytes
+    from slth.experiments.shipped import shipped_ledger
+    from slth.reports.density import refuse_table_kind
+    from slth.reports.figures import picture_kind
+    from slth.reports.frontier import frontier_figure
+    from slth.reports.outputs import refuse_existing, write_file
+
+    kind = picture_kind(out)
+    refuse_existing(out, overwrite=force)
+    if table is not None:
+        refuse_table_kind(table.suffix)
+        refuse_existing(table, overwrite=force)
+    rows = frontier_rows(ledger or shipped_ledger("frontier"), confidence=confidence)
+    known = list(dict.fromkeys(row.target for row in rows))
+    if unknown := [name for name in target or [] if name not in known]:
+        raise InvalidInput(f"`--target` must be one of {', '.join(known) or 'none'}; got {unknown[0]!r}.")
+    rows = tuple(row for row in rows if target is None or row.target in target)
+    write_file(out, frontier_figure(rows, kind=kind), overwrite=force)
+    if table is not None:
+        write_file(table, rows_bytes(rows, table.suffix), overwrite=force)
+    written = [str(path) for path in (out, table) if path is not None]
+    if common.json:
+        print_json("figure-frontier", {"written": written, "rows": len(rows)})
+    else:
+        say("written: " + ", ".join(written))
+    return 0
+
+
 def _slope_row(band: dict[str, Any]) -> tuple[Any, ...]:
     return (
         band["event"],

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, error_console, print_json, print_pairs, say
+from slth.cli.output import COMMON, Common, print_json, print_pairs, say
+from slth.cli.timing import timed_progress
 from slth.errors import InvalidInput
 
 app = App(name="sweep", help="Run, inspect, export and merge sweeps of trials.")
 
-Progress = Callable[[str, int, int], None]
 UNDONE = 3
-LINE_SECONDS = 5.0
 
 
 @app.command
@@ -54,17 +49,18 @@ def run(
     discard_damaged
         Delete rows that fail their checksum and do them again.
     """
+    from slth.cli.inputs import parse_shard
     from slth.experiments.spec import read_spec
     from slth.experiments.sweep import run_sweep
 
     plan = read_spec(spec)
-    with _progress() as progress:
+    with timed_progress("blocks") as progress:
         status = run_sweep(
             plan,
             out,
             executor=executor,
             workers=workers,
-            shard=_shard(shard),
+            shard=parse_shard(shard),
             discard_damaged=discard_damaged,
             progress=progress,
         )
@@ -279,74 +275,3 @@ def compare(
 
 def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f} %)" if whole else "0"
-
-
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.split("/")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        raise InvalidInput(f"`--shard` must be i/n like 2/8; got {text!r}.")
-    return int(parts[0]), int(parts[1])
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Blocks done, their rate and the time left, on stderr: a bar on a terminal, otherwise some lines."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=error_console(),
-        transient=True,
-    ) as bars:
-        task = bars.add_task("sweep", total=None, rate="")
-        rate = _Rate()
-
-        def show(stage: str, done: int, total: int) -> None:
-            del stage
-            bars.update(task, completed=done, total=total, rate=f"{rate.at(done):.3g} blocks/s")
-
-        yield show
-
-
-def _lines() -> Progress:
-    rate = _Rate()
-    last = 0.0
-
-    def show(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        speed = rate.at(done)
-        now = time.monotonic()
-        if now - last < LINE_SECONDS and done < total:
-            return
-        last = now
-        left = f", {(total - done) / speed:.0f} s left" if speed else ""
-        sys.stderr.write(f"{stage}: {done} of {total} blocks, {speed:.3g} blocks/s{left}\n")
-        sys.stderr.flush()
-
-    return show
-
-
-class _Rate:
-    """Blocks a second since the start, which may have found some done."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._first: int | None = None
-
-    def at(self, done: int) -> float:
-        if self._first is None:
-            self._first, self._began = done, time.monotonic()
-        spent = time.monotonic() - self._began
-        return (done - self._first) / spent if spent > 0 else 0.0

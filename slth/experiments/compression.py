@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from slth._typing import FloatArray
+from slth._typing import BoolArray, FloatArray, IntArray
 from slth._validate import as_real
 from slth.errors import CapacityExceeded
 from slth.networks.domain import Domain
@@ -46,8 +46,8 @@ class TicketCode:
     header_bits : int
         Seed, scales, k and N.
     owner_bits : float
-        log2 of the number of ways to divide neurons among owners, where neurons chose theirs. Not in `bits`: the
-        choice follows from the seed. Ticket folders store it, so that a reader need not repeat it.
+        log2 of the number of ways to divide neurons among owners, where neurons chose theirs. Not in `bits`:
+        the choice follows from the seed. Ticket folders store it, so that a reader need not repeat it.
     """
 
     weights: int
@@ -92,41 +92,47 @@ def ticket_code(ticket: Ticket) -> TicketCode:
     return TicketCode(ticket.target_parameters, subsets, header, owners)
 
 
-def _subset_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: np.ndarray) -> float:
+def _subset_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArray) -> float:
     """log2 of the number of allowed subsets, over all weights that are not zero."""
     if layer.arrangement == "paper":
         return _paper_bits(ticket, index, layer, filled)
     own = ticket.assembled(index)
-    total = _chosen_bits(own.live_positive, layer.k, filled)
+    total = _chosen_bits(own.live_positive, layer, filled)
     if layer.signed:
         moving = filled.copy()
         if layer.biased:
             moving[:, -1] = False
-        total += _chosen_bits(own.live_negative, layer.k, moving)
+        total += _chosen_bits(own.live_negative, layer, moving)
     return total
 
 
-def _chosen_bits(live: np.ndarray, k: int, filled: np.ndarray) -> float:
-    """log2 C(live, k) for every weight; live : (D,) or (d', D)."""
+def _chosen_bits(live: IntArray, layer: TicketLayer, filled: BoolArray) -> float:
+    """log2 of the number of subsets with k - window to k of the live neurons, over all weights; live : (D,) or
+    (d', D)."""
+    low = max(0, layer.k - layer.window)
     sizes, counts = np.unique(np.broadcast_to(live, filled.shape)[filled], return_counts=True)
     return math.fsum(
-        int(count) * float(log2_binomial(int(size), k)) for size, count in zip(sizes, counts, strict=True)
+        int(count) * _log2_subsets(int(size), low, layer.k) for size, count in zip(sizes, counts, strict=True)
     )
 
 
-def _paper_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: np.ndarray) -> float:
+def _paper_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArray) -> float:
     """As many live edges as the dead ones leave room for: any of these numbers is allowed."""
     total = 0.0
     for j, first in enumerate(ticket.source.matched(index)):
         signed = layer.signed and not (layer.biased and j == layer.inputs - 1)
         for half in halves(layer.arrangement, first, signed=signed):
-            sizes = half.sizes(layer.k)
-            if sizes is None:
-                continue
-            logs = [float(log2_binomial(half.live.size, c)) for c in range(sizes[0], sizes[1] + 1)]
-            most = max(logs)
-            total += int(filled[:, j].sum()) * (most + math.log2(sum(2.0 ** (x - most) for x in logs)))
+            sizes = half.sizes(layer.k, layer.window)
+            if sizes is not None:
+                total += int(filled[:, j].sum()) * _log2_subsets(half.live.size, *sizes)
     return total
+
+
+def _log2_subsets(samples: int, low: int, high: int) -> float:
+    """log2 of the number of subsets of `low` to `high` of the samples."""
+    logs = [float(log2_binomial(samples, c)) for c in range(low, min(high, samples) + 1)]
+    most = max(logs, default=0.0)
+    return most + math.log2(sum((2.0 ** (x - most) for x in logs), 0.0) or 1.0)
 
 
 @dataclass(frozen=True)

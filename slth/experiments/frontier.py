@@ -38,10 +38,10 @@ from slth.experiments.frontier_theory import layer_facts
 from slth.experiments.ledger import Block
 from slth.networks.domain import Domain
 from slth.networks.network import Network
-from slth.networks.slots import linear_nodes, slots
+from slth.networks.slots import slots
 from slth.networks.source import SourceLayer
 from slth.tickets.check import check
-from slth.tickets.scaling import scaled_slots, scales_of
+from slth.tickets.problem import Problem
 from slth.tickets.sizing import layer_size
 from slth.tickets.ticket import Ticket
 
@@ -231,13 +231,14 @@ class _Work:
 
     def _trial(self, cell: FrontierCell, trial: int) -> dict[str, Any]:
         """The outcome of a trial, from the ledger or by doing it."""
-        if self.progress is not None:
-            self.progress("frontier", self.done, max(self.total, self.done + 1))
         stored = next((b.payload for b in self.ledger.blocks(cell.digest) if b.block == trial), None)
-        self.done += 1
         if stored is not None:
+            self.done += 1
             found: dict[str, Any] = json.loads(stored)
             return found
+        if self.progress is not None:
+            self.progress("frontier", self.done, max(self.total, self.done + 1))
+        self.done += 1
         began = time.perf_counter()
         found = attempt(cell, trial, self.wanted.target, self.wanted.domain, self.threads)
         if cell.copies is None:
@@ -278,10 +279,9 @@ def target_view(wanted: Frontier, density: float, found: dict[str, Any]) -> dict
 
 
 def _predicted(wanted: Frontier, density: float, layers: Sequence[dict[str, Any]]) -> int | None:
-    nodes = linear_nodes(wanted.target)
-    weights = scaled_slots(wanted.target, scales_of(wanted.target))
+    problem = Problem.of(wanted.target, wanted.domain)
     total = 0
-    for node, weight, layer in zip(nodes, weights, layers, strict=True):
+    for node, weight, layer in zip(problem.nodes, problem.weights, layers, strict=True):
         try:
             size = layer_size(
                 weight,
@@ -290,12 +290,15 @@ def _predicted(wanted: Frontier, density: float, layers: Sequence[dict[str, Any]
                 arrangement=layer["arrangement"],
                 subset_density=density,
                 k=None,
+                window=layer["window"],
                 failure=math.log(2.0) / len(layers),
             )
         except CapacityExceeded:
             return None
         own = slots(node)
-        total += SourceLayer(own.inputs, size.copies, own.outputs, own.constant_outputs, layer["owners"]).parameters
+        total += SourceLayer(
+            own.inputs, size.copies, own.outputs, own.constant_outputs, layer["owners"]
+        ).parameters
     return total
 
 

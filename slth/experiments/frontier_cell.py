@@ -1,7 +1,7 @@
 """The cells of a frontier: what is tried, how it is named, and what one trial records.
 
-A cell fixes the target, the domain, the error, the way of building and the sizes of the source; a block of it is
-one trial, whose source has a seed of its own, drawn from the cell's name and the number of the trial.
+A cell fixes the target, the domain, the error, the way of building and the sizes of the source; a block of it
+is one trial, whose source has a seed of its own, drawn from the cell's name and the number of the trial.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Recipe:
 
     arrangement: str = "auto"
     search: str = "within"
-    budget: str = "frobenius"
+    budget: str = "certificate"
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def build(
         arrangement=cell.recipe.arrangement,
         search=cell.recipe.search,
         budget=cell.recipe.budget,
+        window=cell.recipe.window,
         seed=seed,
         threads=threads,
     )
@@ -185,6 +187,7 @@ def described(ticket: Ticket) -> dict[str, Any]:
                 "inputs": layer.inputs,
                 "copies": layer.copies,
                 "k": layer.k,
+                "window": layer.window,
                 "tolerance": layer.tolerance,
                 "kept_first": layer.kept_first,
                 "kept_second": layer.kept_second,

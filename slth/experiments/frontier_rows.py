@@ -79,8 +79,8 @@ class FrontierRow:
     theorem_3_at_gamma : float or None
         The same where its own ticket has this kept / total.
     family_bound : float or None
-        m / m_t below which no one source, at this kept / total, serves all targets of these norms: a bound for a
-        family, not for this target.
+        m / m_t below which no one source, at this kept / total, serves all targets of these norms: a bound for
+        a family, not for this target.
     bits_at_tolerance : float or None
         `family_bits` / m_t: log2 of one over the relative error, for each weight.
     code : mapping or None
@@ -99,6 +99,7 @@ class FrontierRow:
     arrangement: str
     search: str
     budget: str
+    window: int
     arrangements: tuple[str, ...]
     copies: tuple[int, ...]
     k: tuple[int, ...]
@@ -168,7 +169,7 @@ def _row(
     share: float,
     confidence: float,
 ) -> FrontierRow | None:
-    about = next((r for r in results.get(plain.digest, {}).values() if "name" in r), None)
+    about = next((r for r in results.get(plain.digest, {}).values() if r["outcome"] == CERTIFIED), None)
     sized = [cell for cell in cells if cell.copies is not None and cell.stage != TICKET]
     tried = {cell: _tried(cell, results[cell.digest], confidence) for cell in sized if results[cell.digest]}
     reached = [cell for cell, t in tried.items() if t.certified and t.certified >= share * t.trials]
@@ -191,6 +192,7 @@ def _row(
         arrangement=plain.recipe.arrangement,
         search=plain.recipe.search,
         budget=plain.recipe.budget,
+        window=plain.recipe.window,
         arrangements=tuple(layer["arrangement"] for layer in ticket["layers"]),
         copies=tuple(layer["copies"] for layer in ticket["layers"]),
         k=tuple(layer["k"] for layer in ticket["layers"]),
@@ -208,7 +210,7 @@ def _row(
         m_least=min(t.m for t in sizes if t.m is not None) / m_t,
         bound=ticket["bound"],
         lower_estimate=ticket["lower_estimate"],
-        predicted=None if about.get("predicted_m") is None else about["predicted_m"] / m_t,
+        predicted=None if about["predicted_m"] is None else about["predicted_m"] / m_t,
         code=view.get("code"),
         seed=best.trial_seed(trial),
         trial=trial,
@@ -269,7 +271,8 @@ def rows_bytes(rows: Iterable[FrontierRow], kind: str) -> bytes:
     if kind not in KINDS:
         raise InvalidInput(f"`table` must end in .csv or .json; got {kind!r}.")
     if kind == ".json":
-        records = [asdict(row) for row in rows]
+        # Many readers of JSON hold no integer above 2^53.
+        records = [{**asdict(row), "seed": str(row.seed)} for row in rows]
         return (json.dumps({"schema": SCHEMA, "rows": records}, indent=1, allow_nan=False) + "\n").encode()
     names = [field.name for field in fields(FrontierRow) if field.name not in ("sizes", "code")]
     codes = ("ticket", "owners", "quantised_entropy", "quantised_levels")

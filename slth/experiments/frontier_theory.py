@@ -10,8 +10,9 @@ error
     eps_i = eps / (s_i ||W_i||)
 
 in a layer scaled to norm one. For the networks of the theorem itself (norms one, unit ball, no biases) s_i = 1
-and eps_i = eps. Bounds of activations are taken where norms would be larger, so that eps_i is never smaller,
-and the theorem's source and the lower bound never larger, than by products of norms alone.
+and eps_i = eps. Of two bounds of the activations, by the certificate's boxes and balls and by products of
+norms, the smaller is taken: eps_i is never smaller, so that the theorem's source and the lower bound are never
+larger, than by norms alone.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.networks.domain import Domain
+from slth.networks.intervals import domain_enclosure
+from slth.networks.layers import Input, Linear, Node, ReLU
 from slth.networks.network import Network
 from slth.networks.norms import spectral_norm_upper
-from slth.networks.slots import linear_nodes
 from slth.theory.lower_bounds import least_for_bits
 from slth.theory.network_bounds import gadget_size
 from slth.tickets.bounds import budget
@@ -51,12 +53,13 @@ class LayerFacts:
 
 
 def layer_facts(target: Network, domain: Domain) -> tuple[LayerFacts, ...] | None:
-    """The facts of each layer; None unless every linear node is dense and nothing is constant zero."""
-    nodes = linear_nodes(target)
-    if not all(node.is_dense for node in nodes):
+    """The facts of each layer; None unless the target is a chain of dense layers and no layer is zero."""
+    if not all(isinstance(node, (Input, ReLU)) or _is_dense(node) for node in target.order):
         return None
     graph = target_graph(target, scales_of(target))
     never = nonnegative(graph, domain)
+    gains = [spectral_norm_upper(pair.weight[:, : pair.moving]) for pair in graph.pairs]
+    reach = domain_enclosure(domain).norm2()
     facts = []
     for index, node in enumerate(graph.layers):
         pair = graph.pairs[index]
@@ -65,10 +68,18 @@ def layer_facts(target: Network, domain: Domain) -> tuple[LayerFacts, ...] | Non
         entries = (1 if never[node.parents[0]] else 2) * pair.weight.size
         sensitivity = budget(graph, alone, domain, counting="theorem") / entries
         norm = spectral_norm_upper(pair.weight)
+        given = math.hypot(reach, 1.0) if pair.biased else reach
+        sensitivity = min(sensitivity, given * math.prod(gains[index + 1 :]))
+        reach = norm * given
         if not 0.0 < sensitivity * norm < math.inf:
             return None
-        facts.append(LayerFacts(*pair.weight.shape, norm, sensitivity))
+        outputs, inputs = pair.weight.shape
+        facts.append(LayerFacts(outputs, inputs, norm, sensitivity))
     return tuple(facts)
+
+
+def _is_dense(node: Node) -> bool:
+    return isinstance(node, Linear) and node.is_dense
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,8 @@ def theorem_3(layers: Sequence[LayerFacts], eps: float, subset_density: float) -
 
     Notes
     -----
-    [natale2024], Theorem 3, layer by layer: tolerance eps_i / (2 l d_i D_i) per weight, 2 D_i n_i hidden neurons,
+    [natale2024], Theorem 3, layer by layer: tolerance eps_i / (2 l d_i D_i) per weight, 2 D_i n_i hidden
+    neurons,
 
         m = sum_i 2 D_i^2 n_i + 2 D_i d_i n_i,
 
@@ -126,9 +138,9 @@ def family_bits(layers: Sequence[LayerFacts], eps: float) -> float:
 
     Notes
     -----
-    [natale2024], proof of Theorem 5, for all matrices of norm at most one: balls of radius 2 eps_i around tickets
-    cover half of a ball of radius one in d_i D_i dimensions. The family has every layer free, each layer's own
-    pair of random layers serving it to within eps while the others are exact, so that bits add up:
+    [natale2024], proof of Theorem 5, for all matrices of norm at most one: balls of radius 2 eps_i around
+    tickets cover half of a ball of radius one in d_i D_i dimensions. The family has every layer free, each
+    layer's own pair of random layers serving it to within eps while the others are exact, so that bits add up:
 
         sum_i max(0, d_i D_i log2(1 / (2 eps_i))) - 1.
 

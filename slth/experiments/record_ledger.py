@@ -1,4 +1,4 @@
-"""A ledger whose cells are of another kind than cells of trials: studies, searches. Everything else is inherited."""
+"""A ledger whose cells are of another kind than cells of trials: of a study, of a search."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slth._validate import as_choice
 
-LEDGERS = ("thresholds", "predictors", "density")
+LEDGERS = ("thresholds", "predictors", "density", "frontier")
 
 
 def shipped_ledger(name: str) -> Path:
@@ -15,6 +15,6 @@ def shipped_ledger(name: str) -> Path:
 
     Parameters
     ----------
-    name : {"thresholds", "predictors", "density"}
+    name : {"thresholds", "predictors", "density", "frontier"}
     """
     return Path(str(files("slth.experiments") / "data" / f"{as_choice(name, 'name', LEDGERS)}.sqlite"))
