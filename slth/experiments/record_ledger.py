@@ -43,7 +43,7 @@ class RecordLedger(Ledger, Generic[R]):
         with self._reporting():
             self._db.execute(
                 "INSERT OR IGNORE INTO cells VALUES (?, ?, 1, ?)",
-                (record.digest, record.canonical, _seal(record.digest, record.canonical)),
+                (record.digest, record.canonical, _seal(record.digest, record.canonical, 1)),
             )
 
     def records(self) -> dict[str, R]:
@@ -62,7 +62,7 @@ class RecordLedger(Ledger, Generic[R]):
                 "SELECT cell, content, block_trials, sha256 FROM cells ORDER BY cell"
             ).fetchall()
         for digest, content, trials, stored in rows:
-            if trials != 1 or _seal(digest, content) != stored:
+            if _seal(digest, content, trials) != stored:
                 raise LedgerDamaged(
                     f"{self.path} is damaged: cell {digest[:12]}. Restore a copy.", str(self.path)
                 )
@@ -104,5 +104,5 @@ class RecordLedger(Ledger, Generic[R]):
         return new
 
 
-def _seal(digest: str, content: str) -> str:
-    return hashlib.sha256("\n".join((digest, content, "1")).encode()).hexdigest()
+def _seal(digest: str, content: str, trials: int) -> str:
+    return hashlib.sha256("\n".join((digest, content, str(trials))).encode()).hexdigest()

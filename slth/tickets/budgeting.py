@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from slth._typing import FloatArray
+from slth.networks.domain import Domain
+from slth.networks.network import Network
 from slth.tickets.bounds import PosterioriBound, a_posteriori
 from slth.tickets.budget import tolerances_for
 from slth.tickets.certificate import pair_graph, target_graph
@@ -32,18 +35,27 @@ _DRAWS = 4
 
 
 def budgeted(problem: Problem, eps: float, budget: str, arrangement: str) -> list[float]:
-    """Tolerance of each layer, in scaled units, in (0, 1]; see `slth.prune` for the three budgets."""
+    """Tolerance of each layer, in scaled units, in (0, 1]; see `slth.prune` for the three budgets.
+
+    The last few are kept: many sources are tried for one target, and no source is looked at here.
+    """
+    return list(_kept(problem.target, problem.domain, eps, budget, arrangement))
+
+
+@lru_cache(maxsize=4)
+def _kept(target: Network, domain: Domain, eps: float, budget: str, arrangement: str) -> tuple[float, ...]:
+    problem = Problem.of(target, domain)
     units = [math.ldexp(1.0, scale.weight) for scale in problem.scales]
     graph = target_graph(problem.target, problem.scales)
     counting = "frobenius" if budget == "certificate" else budget
     start = tolerances_for(graph, problem.domain, eps, units=units, counting=counting)
     if budget != "certificate":
-        return start
+        return tuple(start)
     costs = [
         cost_per_copy(node, arrangement, signed)
         for node, signed in zip(problem.nodes, problem.signed, strict=True)
     ]
-    return _simulated(problem, eps, start, costs)
+    return tuple(_simulated(problem, eps, start, costs))
 
 
 def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequence[float]) -> list[float]:

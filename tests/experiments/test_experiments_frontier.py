@@ -30,13 +30,15 @@ from slth.experiments.intervals import clopper_pearson
 from slth.theory.lower_bounds import least_overparameterization
 from slth.theory.network_bounds import gadget_size
 
+PLAIN = Recipe("sign-matched", budget="frobenius")
+
 
 def wanted(**changes: object) -> Frontier:
     rng = np.random.default_rng(3)
     target = slth.dense_network(
         [rng.normal(0, 0.4, (3, 2)), rng.normal(0, 0.4, (2, 3))], [rng.normal(0, 0.1, 3), rng.normal(0, 0.1, 2)]
     )
-    plain = Frontier(target, slth.Domain.box(0, 1, 2), 0.3, "tiny", densities=(0.3, 0.45), trials=2)
+    plain = Frontier(target, slth.Domain.box(0, 1, 2), 0.3, "tiny", densities=(0.3, 0.45), recipe=PLAIN, trials=2)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -305,7 +307,7 @@ def test_shards_join_to_the_whole(whole: Path, tmp_path: Path) -> None:
 
 def test_a_size_without_certificates_has_no_row(tmp_path: Path) -> None:
     path = tmp_path / "none.sqlite"
-    run_frontier(wanted(eps=1e-9, densities=(0.01,), trials=1), path)
+    run_frontier(wanted(eps=1e-13, densities=(1e-4,), recipe=Recipe("paper", budget="theorem")), path)
     assert frontier_rows(path) == ()
     assert [json.loads(payload)["outcome"] for _, _, payload in blocks(path)] == ["no source"]
 
