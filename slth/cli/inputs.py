@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 1 << 30
 # Targets that are no files, by the name that `slth.examples.digits.digits` gives them.
-EXAMPLES = {"digits": "dense", "digits-cnn": "cnn", "digits-residual": "residual", "digits-d4": "d4"}
+EXAMPLES = {
+    "digits": "dense",
+    "digits-cnn": "cnn",
+    "digits-residual": "residual",
+    "digits-d4": "d4",
+    "digits-784": "784",
+}
 
 
 @Parameter(name="*")
@@ -48,7 +54,8 @@ READING = Reading()
 
 
 def read_target(target: str, how: Reading = READING) -> Network:
-    """The network of a file, or of a shipped example: digits, digits-cnn, digits-residual, digits-d4."""
+    """The network of a file, or of a shipped example: digits, digits-cnn, digits-residual, digits-d4,
+    digits-784."""
     from slth.readers.read import read
 
     if target in EXAMPLES:

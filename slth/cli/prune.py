@@ -64,7 +64,8 @@ def command(
     ----------
     target
         An .onnx, .npz or .safetensors file, or one of the examples that are shipped: digits, digits-cnn,
-        digits-residual, digits-d4. An .npz file of weight_1, bias_1, weight_2, ... needs no architecture.
+        digits-residual, digits-d4, digits-784. An .npz file of weight_1, bias_1, weight_2, ... needs no
+        architecture.
     out
         Folder to write; must not exist.
     eps
@@ -105,7 +106,7 @@ def command(
     refuse_existing(out)
     network = read_target(target, reading)
     region = parse_domain(domain, network.input_size)
-    data: Any = digits().inputs if target in EXAMPLES else None
+    data: Any = digits(EXAMPLES[target]).inputs if target in EXAMPLES else None
     if inputs is not None:
         data = read_inputs(inputs)
     chosen, drawn = choose_seed(seed)

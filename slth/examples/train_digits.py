@@ -24,11 +24,18 @@ TEST_SHARE = 0.25
 ITERATIONS = 3000
 
 
-def train(x: FloatArray, labels: np.ndarray[Any, Any]) -> list[FloatArray]:
-    """Weights and biases [W1, b1, W2, b2] of a HIDDEN-wide classifier of the rows of `x`."""
+def train(
+    x: FloatArray,
+    labels: np.ndarray[Any, Any],
+    *,
+    hidden_units: int = HIDDEN,
+    penalty: float = PENALTY,
+    iterations: int = ITERATIONS,
+) -> list[FloatArray]:
+    """Weights and biases [W1, b1, W2, b2] of a classifier of the rows of `x` with one hidden layer."""
     classes = int(labels.max()) + 1
     rng = np.random.default_rng(SEED)
-    shapes = [(HIDDEN, x.shape[1]), (HIDDEN,), (classes, HIDDEN), (classes,)]
+    shapes = [(hidden_units, x.shape[1]), (hidden_units,), (classes, hidden_units), (classes,)]
     start = [rng.normal(scale=1 / np.sqrt(s[1]), size=s) if len(s) == 2 else np.zeros(s) for s in shapes]
     splits = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
     wanted = np.eye(classes)[labels]
@@ -42,15 +49,15 @@ def train(x: FloatArray, labels: np.ndarray[Any, Any]) -> list[FloatArray]:
         logits = hidden @ w2.T + b2
         logits -= logits.max(axis=1, keepdims=True)
         log_total = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        value = (log_total - logits)[wanted == 1].sum() + PENALTY / 2 * flat @ flat
+        value = (log_total - logits)[wanted == 1].sum() + penalty / 2 * flat @ flat
         slope = np.exp(logits - log_total) - wanted
         back = (slope @ w2) * (hidden > 0)
         parts = [back.T @ x, back.sum(axis=0), slope.T @ hidden, slope.sum(axis=0)]
-        gradient = np.concatenate([part.ravel() for part in parts]) + PENALTY * flat
+        gradient = np.concatenate([part.ravel() for part in parts]) + penalty * flat
         return float(value) / len(x), gradient / len(x)
 
     flat = np.concatenate([part.ravel() for part in start])
-    found = scipy.optimize.minimize(loss, flat, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
+    found = scipy.optimize.minimize(loss, flat, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     return unpack(found.x)
 
 

@@ -38,7 +38,9 @@ def wanted(**changes: object) -> Frontier:
     target = slth.dense_network(
         [rng.normal(0, 0.4, (3, 2)), rng.normal(0, 0.4, (2, 3))], [rng.normal(0, 0.1, 3), rng.normal(0, 0.1, 2)]
     )
-    plain = Frontier(target, slth.Domain.box(0, 1, 2), 0.3, "tiny", densities=(0.3, 0.45), recipe=PLAIN, trials=2)
+    plain = Frontier(
+        target, slth.Domain.box(0, 1, 2), 0.3, "tiny", densities=(0.3, 0.45), recipe=PLAIN, trials=2
+    )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
