@@ -1,8 +1,8 @@
 """How the shipped 784-500-10 network was trained: run `python -m slth.examples.train_upsampled FILE`.
 
 The training rows of the shipped digits, drawn larger (`slth.examples.upsampled`), by L-BFGS on the
-cross-entropy plus a quadratic penalty on all weights and biases. With G = U^T U the loss of W = V U^T on U x is that of
-V G^(1/2) on G^(1/2) x, penalty included, so that 64 columns are trained instead of 784.
+cross-entropy plus a quadratic penalty on all weights and biases. With G = U^T U the loss of W = V U^T on U x is
+that of V G^(1/2) on G^(1/2) x, penalty included, so that 64 columns are trained instead of 784.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def upsampling() -> FloatArray:
     line = np.zeros((LARGE, SMALL))
     line[np.arange(LARGE), left] = 1.0 - share
     line[np.arange(LARGE), left + 1] += share
-    return np.kron(line, line)
+    return np.asarray(np.kron(line, line), dtype=np.float64)
 
 
 def upsampled_network(arrays: Mapping[str, npt.NDArray[Any]]) -> Network:
