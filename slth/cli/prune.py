@@ -42,7 +42,7 @@ def command(
         list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
     ] = None,
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
-    arrangement: Literal["auto", "sign-matched", "paper", "assigned", "gathered"] = "sign-matched",
+    arrangement: Literal["auto", "sign-matched", "paper", "assigned", "blocks", "gathered"] = "sign-matched",
     search: Literal["within", "closest", "feedback"] = "within",
     window: int = 0,
     budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",
@@ -80,7 +80,8 @@ def command(
         Random neurons per input, one value or one per layer. Default: as few as are predicted to do.
     arrangement
         Which random neurons may serve which weight: in their own order (sign-matched, paper), or the input or
-        output that their own weights suit (assigned, gathered); auto: per layer the smaller.
+        output that their own weights suit (assigned, blocks: one of each block, gathered); auto: per layer
+        the smaller.
     search
         Any subset within the tolerance; the closest (slower, smaller error); or with feedback, which makes
         later weights cancel on the inputs what earlier ones left.

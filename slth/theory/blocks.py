@@ -15,6 +15,7 @@ from slth.theory.averaged import Average
 from slth.theory.gaps import covered
 
 _STEPS = 200
+_LOG_TOP = 6.7  # exp(-exp(6.7)) = 5e-353
 _CORRECTION = (-0.5, 0.2)  # beyond, a handful of sums decides and the expansion has broken down
 
 
@@ -58,6 +59,56 @@ def block_log_intensity(blocks: npt.ArrayLike, z: npt.ArrayLike) -> FloatArray:
     points = as_floats(z, "z", ndim=1)
     values = _logs(whole, np.broadcast_to(points, (whole.shape[0], points.size)))
     return values[0] if array.ndim == 2 else values
+
+
+def block_miss_probability(k: int, b: int, eps: float, z: npt.ArrayLike, law: Law) -> FloatArray:
+    r"""Predicted probability that no sum of exactly one element of each of k blocks of b is within eps of z.
+
+    Parameters
+    ----------
+    k, b : int
+        Number and length of the blocks, k >= 1, b >= 2.
+    eps : float
+        Tolerance, eps > 0.
+    z : array_like
+        Targets, any shape.
+    law : Law
+        Law of one sample.
+
+    Returns
+    -------
+    ndarray
+        In [0, 1], shape of z (a numpy scalar for a scalar).
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is outside its range.
+
+    Notes
+    -----
+    A prediction, not a bound: the Cox mixture of `miss_probability` with b^k sums instead of C(n, k). Given the
+    sample, sums are taken as Poisson with the normal intensity of variance k sigma^2 (1 - 1/b) around the sum
+    M of the block means, and M ~ N(0, k sigma^2 / b) is integrated out by the trapezoidal rule.
+
+    Examples
+    --------
+    >>> from slth.laws.uniform import Uniform
+    >>> float(block_miss_probability(10, 4, 1e-3, 0.5, Uniform())) < 1e-4
+    True
+    """
+    count = as_integer(k, "k", low=1)
+    length = as_integer(b, "b", low=2)
+    width = as_real(eps, "eps", low=0.0, open_low=True)
+    targets = as_floats(z, "z", ndim=np.ndim(z))
+    inner = count * law.variance * (1.0 - 1.0 / length)
+    means, step = np.linspace(-12.0, 12.0, 2 * _STEPS + 1, retstep=True)
+    away = targets.reshape(-1, 1) - means * math.sqrt(count * law.variance / length)
+    top = math.log(2.0 * width) + count * math.log(length) - 0.5 * math.log(2.0 * math.pi * inner)
+    hits = np.exp(np.minimum(top - 0.5 * away**2 / inner, _LOG_TOP))
+    misses = np.exp(-hits) @ np.exp(-0.5 * means**2) * (step / math.sqrt(2.0 * math.pi))
+    result: FloatArray = np.clip(misses, 0.0, 1.0).reshape(targets.shape)[()]
+    return result
 
 
 def averaged_block_cover(

@@ -12,6 +12,9 @@ Neurons owned by inputs (`slth.tickets.wiring`):
   products of exactly those neurons, and k of them are kept.
 * ``assigned``: neurons choose their input and half by their own incoming weights (`slth.tickets.assignment`),
   so that hardly any has the wrong sign or a small weight; otherwise as sign-matched.
+* ``blocks``: assigned, and the neurons of a half stand in k blocks of equal length; of each block exactly one
+  is chosen, as in N:M sparsity. One of the wrong sign counts as zero and is pruned, as in the paper's
+  arrangement.
 
 Neurons owned by outputs, where inputs are never negative:
 
@@ -29,21 +32,25 @@ import numpy as np
 
 from slth._typing import IntArray
 
-SINGLE = ("sign-matched", "paper", "assigned", "gathered")
+SINGLE = ("sign-matched", "paper", "assigned", "blocks", "gathered")
 ARRANGEMENTS = ("auto", *SINGLE)
 # Arrangements whose neurons choose their owner.
-CHOOSING = ("assigned", "gathered")
+CHOOSING = ("assigned", "blocks", "gathered")
+# Arrangements that divide the copies of a signed input in advance.
+DIVIDED = ("paper", "assigned", "blocks")
 
 
 @dataclass(frozen=True)
 class HalfSample:
     """The sample of one half of the weights of one input.
 
-    live : int64 (n_live,), copies whose product counts, ascending; dead : number of zeros in the sample.
+    live : int64 (n_live,), copies whose product counts, ascending; dead : number of zeros in the sample;
+    whole : all copies, zeros included.
     """
 
     live: IntArray
     dead: int
+    whole: IntArray
 
     def sizes(self, k: int, window: int) -> tuple[int, int] | None:
         """Fewest and most live edges in a subset of size k - window to k; None when there is no such subset."""
@@ -60,11 +67,11 @@ def halves(arrangement: str, first: IntArray, *, signed: bool) -> tuple[HalfSamp
         served = [np.flatnonzero(first > 0)]
         if signed:
             served.append(np.flatnonzero(first < 0))
-        return tuple(HalfSample(live.astype(np.int64), 0) for live in served)
+        return tuple(HalfSample(live, 0, live) for live in (own.astype(np.int64) for own in served))
     samples = []
     for copies, sign in half_groups(first.size, signed=signed):
         live = copies[sign * first[copies] > 0]
-        samples.append(HalfSample(live, copies.size - live.size))
+        samples.append(HalfSample(live, copies.size - live.size, copies))
     return tuple(samples)
 
 

@@ -28,12 +28,13 @@ from slth.tickets.certificate import (
     equal_predictions,
     signed_layers,
 )
-from slth.tickets.layer import Assembled, TicketLayer
+from slth.tickets.layer import BLOCKS, Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
+from slth.tickets.wiring import wiring
 
 # The arrangements, and whether their neurons choose their owners.
-_CHOOSES = {"sign-matched": False, "paper": False, "assigned": True, "gathered": True}
+_CHOOSES = {"sign-matched": False, "paper": False, "assigned": True, "blocks": True, "gathered": True}
 # A claim may exceed what is derived here by this much (another machine's rounding), never fall below it.
 _CLAIM_ROOM = 2.0**-20
 
@@ -136,8 +137,12 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
     weights = scaled_slots(contents.target, construction.scales)
     for index, (layer, own) in enumerate(zip(construction.layers, found.assembled, strict=True)):
         problems += _value_problems(layer, own, contents.positive[index], contents.negative[index])
-        first = contents.source.matched(index) if layer.arrangement == "paper" else None
+        first = None
+        if layer.arrangement in ("paper", BLOCKS):
+            first = wiring(contents.source, index, layer.members).singles
         problems += _size_problems(layer, own, weights[index], first)
+        if layer.arrangement == BLOCKS and first is not None:
+            problems += _block_problems(layer, weights[index], first)
         problems += _tolerance_problems(layer, own, weights[index])
     return problems + _claim_problems(contents, found), found
 
@@ -202,7 +207,7 @@ def _value_problems(
 def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first: IntArray | None) -> list[str]:
     """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none.
 
-    first : own incoming weights in the paper's arrangement, where a sample has dead ones.
+    first : own incoming weights where a sample has dead ones.
     """
     problems = []
     if own.on_dead:
@@ -235,6 +240,24 @@ def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first
                 f"({int(wrong.sum())} such weight(s))"
             )
     return problems
+
+
+def _block_problems(layer: TicketLayer, weight: FloatArray, first: IntArray) -> list[str]:
+    """Of each block one is kept; none where a dead one was chosen, or where the weight is zero."""
+    wrong = 0
+    for j in range(layer.inputs):
+        edges, both = layer.edges(j, j + 1)[0], layer.signed and not (layer.biased and j == layer.inputs - 1)
+        middle = layer.copies // 2 if both else layer.copies
+        for sign, half in ((1, slice(0, middle)), (-1, slice(middle, layer.copies))):
+            copies = edges[half].shape[0]
+            if copies % layer.k:
+                return [f"layer {layer.name!r}: {copies} neurons of a half do not make {layer.k} blocks"]
+            if not copies:
+                continue
+            kept = edges[half].reshape(layer.k, -1, layer.outputs).sum(axis=1)
+            dead = np.any((sign * first[j, half] <= 0).reshape(layer.k, -1), axis=1, keepdims=True)
+            wrong += int(((kept > 1) | ((kept == 0) & ~dead & (weight[:, j] != 0.0))).sum())
+    return [f"layer {layer.name!r}: {wrong} block(s) of which not exactly one is kept"] if wrong else []
 
 
 def _group(first: IntArray, half: int, served: BoolArray) -> BoolArray:

@@ -12,7 +12,7 @@ from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import HalfSample, halves
-from slth.tickets.layer import GATHERED, PRODUCT_SCALE, owner_blocks
+from slth.tickets.layer import BLOCKS, GATHERED, PRODUCT_SCALE, owner_blocks
 from slth.tickets.wiring import Wiring, wiring
 
 Progress = Callable[[str, int, int], None]
@@ -107,13 +107,18 @@ def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[B
         constant = task.biased and j == own.singles.shape[0] - 1
         both = halves(task.arrangement, own.singles[j], signed=task.signed and not constant)
         for half, sample in enumerate(both):
-            jobs.setdefault((sample.live.size, sample.sizes(task.k, task.window)), []).append((j, half, sample))
+            in_blocks = task.arrangement == BLOCKS
+            sizes = (task.k, task.k) if in_blocks else sample.sizes(task.k, task.window)
+            count = sample.whole.size if in_blocks else sample.live.size
+            jobs.setdefault((count, sizes), []).append((j, half, sample))
     for (count, sizes), group in sorted(jobs.items(), key=lambda item: (item[0][0], item[0][1] or (-1, -1))):
         parts = []
         for j, half, sample in group:
             rows = np.flatnonzero(task.weight[:, j] != 0.0)
-            magnitude = np.abs(own.singles[j, sample.live])
-            products = magnitude[:, None] * shared[j - start][np.ix_(sample.live, rows)]
+            copies = sample.whole if task.arrangement == BLOCKS else sample.live
+            # |a| where the sign serves the half; zeros stay in blocks, and nowhere else.
+            magnitude = np.where(np.isin(copies, sample.live), np.abs(own.singles[j, copies]), 0)
+            products = magnitude[:, None] * shared[j - start][np.ix_(copies, rows)]
             if half == 0:
                 wanted = task.weight[rows, j]
             else:
@@ -124,7 +129,7 @@ def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[B
                     wanted,
                     np.full(rows.size, j),
                     rows,
-                    np.broadcast_to(sample.live, (rows.size, count)),
+                    np.broadcast_to(copies, (rows.size, count)),
                     np.full(rows.size, half),
                 )
             )
@@ -167,11 +172,21 @@ def solve(
     if batch.sizes is None:
         return _unreached(task, batch, np.full(batch.targets.size, np.inf)), nothing
     eps = None if task.search == "closest" else task.tolerance
-    found = solve_batch(batch.samples, batch.targets, k=batch.sizes, eps=eps, threads=threads)
+    in_blocks = task.arrangement == BLOCKS
+    found = solve_batch(
+        batch.samples,
+        batch.targets,
+        k=None if in_blocks else batch.sizes,
+        blocks=batch.samples.shape[1] // task.k if in_blocks else None,
+        eps=eps,
+        threads=threads,
+    )
     # FOUND was decided exactly; a rounded error strictly below the tolerance proves that the exact one is.
     closest = (found.statuses == Status.CLOSEST_PROVED.value) & (found.errors < task.tolerance)
     reached = (found.statuses == Status.FOUND.value) | closest
     kept = found.mask & reached[:, None]
+    if in_blocks:
+        kept &= batch.samples != 0.0  # what carries nothing is pruned
     edges[batch.owners[:, None], batch.neurons, batch.others[:, None]] |= kept
     sums = np.where(reached, np.where(kept, batch.samples, 0.0).sum(axis=1), np.nan)
     if reached.all():

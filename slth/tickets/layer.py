@@ -36,6 +36,7 @@ from slth.tickets.wiring import wiring
 
 PRODUCT_SCALE = 2.0**-46
 GATHERED = "gathered"
+BLOCKS = "blocks"
 _BLOCK_ENTRIES = 1 << 21  # entries of (owners, copies, others) handled at once: 16 MiB per int64 array
 
 

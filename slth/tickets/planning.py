@@ -12,6 +12,7 @@ from slth.networks.layers import Linear
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 from slth.networks.source import Source, SourceLayer
+from slth.tickets.arrangement import DIVIDED
 from slth.tickets.problem import Problem
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 
@@ -77,7 +78,7 @@ def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer
     choosable = (node.bias is None or node.is_dense) and node.groups == 1
     possible = ["sign-matched", "paper"]
     if choosable:
-        possible.append("assigned")
+        possible += ["assigned", "blocks"]
         if not signed and node.is_dense:
             possible.append("gathered")
     if given is not None:
@@ -134,9 +135,15 @@ def _plan(
         )
         k, copies = size.k, size.copies
     if k is None:
-        divided = 2 if signed and arrangement in ("paper", "assigned") else 1
+        divided = 2 if signed and arrangement in DIVIDED else 1
         k = subset_size(copies // divided, arrangement, subset_density)
     own = slots(node)
+    half = copies // 2 if signed and arrangement in DIVIDED else copies
+    if arrangement == "blocks" and half % k:
+        raise InvalidInput(
+            f"`copies` must give every half k blocks of equal length; got {half} for a half and k = {k} "
+            f"(layer {node.name!r}). Leave it, or `k`, out."
+        )
     return LayerPlan(
         arrangement,
         k,

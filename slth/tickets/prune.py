@@ -83,13 +83,13 @@ def prune(
         Subset size, 1 <= k. Default: `subset_density` times the number of usable neurons.
     window : int
         Subsets of k - window to k are allowed, instead of exactly k: samples whose mean leads sums of k away
-        from a weight reach it with fewer. Not in the paper's arrangement, where zeros do that.
+        from a weight reach it with fewer. Not in the paper's arrangement, where zeros do that, nor in blocks.
     copies : int or one per layer, optional
         Hidden neurons per input. Default: the fewest for which 1e-4 weights of the whole network are
         predicted to be missed; see `slth.tickets.sizing`.
     subset_density : float
         k / n aimed at, in (0, 1).
-    arrangement : {"auto", "sign-matched", "paper", "assigned", "gathered"}
+    arrangement : {"auto", "sign-matched", "paper", "assigned", "blocks", "gathered"}
         Which neurons may serve which weight; see `slth.tickets.arrangement`. "auto": for each layer the one
         that is predicted to need the fewest parameters.
     search : {"within", "closest", "feedback"}
@@ -139,8 +139,10 @@ def prune(
         raise InvalidInput(
             f"`domain` must have the target's {target.input_size} inputs; got {domain.size} coordinates."
         )
-    if as_integer(window, "window", low=0) and arrangement == "paper":
-        raise InvalidInput(f"`window` must be 0 in the paper's arrangement; got {window}. Leave it out.")
+    if as_integer(window, "window", low=0) and arrangement in ("paper", "blocks"):
+        raise InvalidInput(
+            f"`window` must be 0 in the arrangement {arrangement!r}; got {window}. Leave it out."
+        )
     if tolerance is not None and inputs is not None:
         raise InvalidInput("`inputs` must be None with `tolerance`: nothing is proved of outputs. Use `eps`.")
     count = len(linear_nodes(target))

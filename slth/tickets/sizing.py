@@ -23,8 +23,10 @@ from slth.laws.law import Law
 from slth.laws.normal import Normal
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
+from slth.theory.blocks import block_miss_probability
 from slth.theory.predictors import miss_probability
 from slth.theory.windows import window_miss_probability
+from slth.tickets.arrangement import DIVIDED
 
 FAILURE = 1e-4
 MOST_SAMPLES = 4096
@@ -62,7 +64,15 @@ def layer_size(
     counts *= 2 if signed else 1
     supply = _supply(arrangement, weights.shape, signed=signed)
     # Copies that one half draws from: all of them when signs are matched, otherwise its own group.
-    groups = 2 if signed and arrangement in ("paper", "assigned") else 1
+    groups = 2 if signed and arrangement in DIVIDED else 1
+    if arrangement == "blocks":
+        length = block_length(subset_density)
+
+        def missed(blocks: int) -> float:
+            return supply.expected_block_misses(blocks, length, tolerance, values, counts)
+
+        number = k if k is not None else _least(missed, failure, start=1)
+        return Size(number, groups * number * length)
 
     def misses(copies: int) -> float:
         size = k if k is not None else subset_size(copies, arrangement, subset_density)
@@ -73,10 +83,17 @@ def layer_size(
     return Size(size, groups * copies)
 
 
+def block_length(subset_density: float) -> int:
+    """Elements of a block of which one is kept."""
+    return max(2, round(1.0 / subset_density))
+
+
 def subset_size(samples: int, arrangement: str, subset_density: float) -> int:
     """k for a half that draws from `samples` copies, of which only half count unless neurons or zeros fill
     up."""
-    usable = samples if arrangement in ("paper", "assigned") else samples / 2
+    if arrangement == "blocks":
+        return max(1, samples // block_length(subset_density))
+    usable = samples if arrangement in DIVIDED else samples / 2
     return max(1, round(subset_density * usable))
 
 
@@ -116,6 +133,13 @@ class _Supply:
             for n in nodes
         ]
         return missed + float(chance[likely] @ np.exp(np.interp(likely, nodes, logs)))
+
+    def expected_block_misses(
+        self, blocks: int, length: int, tolerance: float, values: FloatArray, counts: FloatArray
+    ) -> float:
+        """Expected number of missed weights with one of each block, none of them zero."""
+        eps, z = tolerance / self.spread, values / self.spread
+        return float(counts @ block_miss_probability(blocks, length, eps, z, self.law))
 
     def _misses(
         self,

@@ -11,7 +11,9 @@ from builders import box, target, tiny_ticket
 from oracles.tickets import masked_forward, plain_forward
 
 import slth
+from slth.networks.npz import save_npz
 from slth.tickets import budgeting
+from slth.tickets.storage import write_manifest
 
 DOMAINS = {
     "pixels": box(),
@@ -33,7 +35,7 @@ def arrays(network: slth.Network) -> tuple[list[np.ndarray], list[np.ndarray | N
     return [layer.weight for layer in chain], [layer.bias for layer in chain]
 
 
-@pytest.mark.parametrize("arrangement", ["sign-matched", "paper", "assigned", "auto"])
+@pytest.mark.parametrize("arrangement", ["sign-matched", "paper", "assigned", "blocks", "auto"])
 @pytest.mark.parametrize("kind", list(DOMAINS))
 @pytest.mark.parametrize("biased", [True, False])
 def test_masked_source_is_the_reported_network(tmp_path, arrangement: str, kind: str, biased: bool) -> None:
@@ -245,5 +247,40 @@ def test_a_window_of_sizes(tmp_path, arrangement: str) -> None:
         assert np.unique(kept).size > 1
     window.save(tmp_path / "ticket")
     slth.check(tmp_path / "ticket", goal)
-    with pytest.raises(slth.InvalidInput, match="`window` must be 0 in the paper's arrangement; got 2"):
+    with pytest.raises(slth.InvalidInput, match="`window` must be 0 in the arrangement 'paper'; got 2"):
         slth.prune(goal, domain=box(size=8), eps=0.05, arrangement="paper", window=2)
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_one_edge_of_every_block(tmp_path, low: float) -> None:
+    goal = target(4, (8, 12, 3))
+    ticket = slth.prune(goal, domain=box(low, 1.0, 8), eps=0.05, arrangement="blocks", subset_density=0.25)
+    ticket.save(tmp_path / "ticket")
+    assert slth.check(tmp_path / "ticket", goal).bound <= 0.05
+    for layer in ticket.layers:
+        edges = layer.edges()
+        half = layer.copies // 2 if layer.signed else layer.copies
+        assert half == 4 * layer.k
+        for j in range(layer.inputs - 1):
+            counts = edges[j].reshape(-1, 4, layer.outputs).sum(axis=1)
+            assert counts.max() == 1
+            assert counts.mean() > 0.5  # but for the few of the wrong sign, whose choice carries nothing
+    with pytest.raises(
+        slth.InvalidInput, match="`copies` must give every half k blocks of equal length; got 20"
+    ):
+        slth.prune(goal, domain=box(size=8), eps=0.05, arrangement="blocks", copies=20, k=7)
+
+
+def test_two_edges_of_a_block_are_noticed(tmp_path) -> None:
+    path = tmp_path / "ticket"
+    tiny_ticket(arrangement="blocks", subset_density=0.5).save(path)
+    slth.check(path)
+    with np.load(path / "masks.npz") as stored:
+        arrays = dict(stored)
+    bits = np.unpackbits(arrays["edges_1"], axis=2, bitorder="little")
+    bits[0, 0, :4] = [1, 1, 0, 0]
+    arrays["edges_1"] = np.packbits(bits, axis=2, bitorder="little")
+    save_npz(path / "masks.npz", arrays)
+    write_manifest(path)
+    with pytest.raises(slth.TicketDamaged, match=r"block\(s\) of which not exactly one is kept"):
+        slth.check(path)
