@@ -23,7 +23,7 @@ EMPTY = 4
 FIRST_FREE = 5
 ONE = np.uint64(1)
 ZERO: Any = np.int64(0)  # a plain 0 would be a literal type and compile its callee a second time
-SIGN = np.uint64(63)
+SIGN: Any = np.int64(63)  # a shift by it leaves 0, or -1 for negative numbers
 CHAINS = 4
 SEGMENT = 2048
 
@@ -33,8 +33,9 @@ class Plan(NamedTuple):
 
     ops : (o, 6) merges in order: a, len(a), b, len(b), item, out; out := merge(a, b + items[item]); or, with
         item = -1, mirrors: a, len(a), first, last item + 1, -1, out; out := sum of those items - reversed a.
-    joins : (q, 10) pairs of lists to join: a, len(a), b, len(b), smallest and largest size in a, the same in b,
-        then the range of `mirrors` to run before.
+    joins : (q, 11) pairs of lists to join: a, len(a), b, len(b), smallest and largest size in a, the same in b,
+        the range of `mirrors` to run before, and whether the lists are those of the complements of the subsets
+        meant: their sums are sought near (sum of all items) - target.
     mirrors : (r, 6) operations like ops.
     read_ops : the same for the quarters, from which a subset is read back.
     read_lists : (4, c, 2) place and length of each quarter's list of each size.
@@ -171,6 +172,12 @@ def open_join(work: IntArray, items: IntArray, plan: Plan, q: int) -> None:
 
 
 @routine
+def goal_of(plan: Plan, q: int, target: int, total: int) -> int:
+    """What the sums of join q are sought near; total : the sum of all items in lists."""
+    return total - target if plan.joins[q, 10] != 0 else target
+
+
+@routine
 def state_after(work, a, na, b, nb, target, steps):
     """How many entries of a the two-pointer walk has passed after `steps` steps (search on a diagonal)."""
     low = max(0, steps - nb)
@@ -216,24 +223,24 @@ def nearest(
         length = min(SEGMENT, piece - done)
         for _ in range(length):
             gap = target - work[i0] - work[j0]
-            down = np.uint64(gap) >> SIGN
-            j0 -= down
-            i0 += ONE - down
+            sign = np.uint64(gap >> SIGN)
+            j0 += sign
+            i0 += ONE + sign
             best0 = min(best0, abs(gap))
             gap = target - work[i1] - work[j1]
-            down = np.uint64(gap) >> SIGN
-            j1 -= down
-            i1 += ONE - down
+            sign = np.uint64(gap >> SIGN)
+            j1 += sign
+            i1 += ONE + sign
             best1 = min(best1, abs(gap))
             gap = target - work[i2] - work[j2]
-            down = np.uint64(gap) >> SIGN
-            j2 -= down
-            i2 += ONE - down
+            sign = np.uint64(gap >> SIGN)
+            j2 += sign
+            i2 += ONE + sign
             best2 = min(best2, abs(gap))
             gap = target - work[i3] - work[j3]
-            down = np.uint64(gap) >> SIGN
-            j3 -= down
-            i3 += ONE - down
+            sign = np.uint64(gap >> SIGN)
+            j3 += sign
+            i3 += ONE + sign
             best3 = min(best3, abs(gap))
         done += length
         if min(min(best0, best1), min(best2, best3)) <= enough:
@@ -241,9 +248,9 @@ def nearest(
     if done == piece:
         for _ in range(stop - cut3 - piece):
             gap = target - work[i3] - work[j3]
-            down = np.uint64(gap) >> SIGN
-            j3 -= down
-            i3 += ONE - down
+            sign = np.uint64(gap >> SIGN)
+            j3 += sign
+            i3 += ONE + sign
             best3 = min(best3, abs(gap))
     best = min(min(best0, best1), min(best2, best3))
     if best == best0:

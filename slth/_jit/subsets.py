@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from slth._jit._options import routine
-from slth._jit.merge import FAR, ZERO, Plan, collect, locate, nearest, open_join, run_merges, sow
+from slth._jit.merge import FAR, ZERO, Plan, collect, goal_of, locate, nearest, open_join, run_merges, sow
 from slth._typing import BoolArray, IntArray
 
 FAILED = -1  # instead of a gap: nothing found (pools), or read-back failed (impossible by construction)
@@ -122,6 +122,7 @@ def best_pair(lists, items, plan, target, enough):
 
     Returns (gap, join, x, y): x and y are the half sums of the first pair met with that gap.
     """
+    total = items[: plan.cuts[4]].sum()
     best = FAR
     which = 0
     start = 0
@@ -129,14 +130,15 @@ def best_pair(lists, items, plan, target, enough):
     for q in range(len(plan.joins)):
         a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
         open_join(lists, items, plan, q)
-        gap, s, t = nearest(lists, a, na, b, nb, target, ZERO, na + nb, enough)
+        goal = goal_of(plan, q, target, total)
+        gap, s, t = nearest(lists, a, na, b, nb, goal, ZERO, na + nb, enough)
         if gap < best:
             best, which, start, stop = gap, q, s, t
             if best <= enough:
                 break
     a, na, b, nb = plan.joins[which, 0], plan.joins[which, 1], plan.joins[which, 2], plan.joins[which, 3]
     open_join(lists, items, plan, which)
-    i, j = locate(lists, a, na, b, nb, target, start, stop, best)
+    i, j = locate(lists, a, na, b, nb, goal_of(plan, which, target, total), start, stop, best)
     return best, which, lists[i], lists[j]
 
 
@@ -147,6 +149,9 @@ def recover(work, items, plan, which, x, y, comb, mask):
     for right in range(2):
         low, high = plan.joins[which, 4 + 2 * right], plan.joins[which, 5 + 2 * right]
         found &= read_back(work, items, plan, right, low, high, y if right else x, comb, mask)
+    if plan.joins[which, 10] != 0:
+        for i in range(plan.cuts[4]):
+            mask[i] = not mask[i]
     return found
 
 
@@ -164,7 +169,8 @@ def settle(lists, scratch, items, plan, target, enough, slack, beyond, pairs, co
         for q in range(len(plan.joins)):
             a, na, b, nb = plan.joins[q, 0], plan.joins[q, 1], plan.joins[q, 2], plan.joins[q, 3]
             open_join(lists, items, plan, q)
-            count = collect(lists, a, na, b, nb, target, gap + 2 * slack, pairs, count)
+            goal = goal_of(plan, q, target, items[: plan.cuts[4]].sum())
+            count = collect(lists, a, na, b, nb, goal, gap + 2 * slack, pairs, count)
         if count != 1:
             return UNSURE
     return gap if recover(scratch, items, plan, which, x, y, comb, mask) else FAILED
@@ -281,6 +287,8 @@ def pool_block(
                 pool[p] = items[b, order[p]]
                 middle += pool[p]
             size = plan.joins[0, 4] + plan.joins[0, 6]
+            if plan.joins[0, 10] != 0:
+                size = m - size
             take_anchors(items[b], order, m, anchors, targets[b] - middle * size / m)
             rest = targets[b]
             for p in range(m, m + anchors):

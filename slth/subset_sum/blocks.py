@@ -78,7 +78,7 @@ def make_layout(b: int, k: int) -> Layout:
     ops = np.array(left + right, np.int64).reshape(-1, 6)
     plan = Plan(
         ops,
-        np.array([(*one, *two, 0, 0, 0, 0, 0, 0)], np.int64),
+        np.array([(*one, *two, 0, 0, 0, 0, 0, 0, 0)], np.int64),
         np.zeros((0, 6), np.int64),
         np.array(reading, np.int64).reshape(-1, 6),
         lists,

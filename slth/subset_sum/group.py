@@ -24,7 +24,7 @@ from slth.subset_sum.plan import Layout
 from slth.subset_sum.pools import TURNS, Pool, pools_for
 from slth.subset_sum.problem import Problem, exact_error, exact_value, within
 from slth.subset_sum.result import Status
-from slth.subset_sum.scaling import NEAREST, Scaled, log2_ratio, scale
+from slth.subset_sum.scaling import NEAREST, Scaled, log2_ratio, scale, turn
 from slth.subset_sum.workers import Team, share
 
 Block = Callable[[IntArray, IntArray, int, int], None]  # work, scratch, start, stop
@@ -185,6 +185,8 @@ class Group:
         self._spread(call, len(ids), layout, layout.seconds, 4 * self.n)
 
     def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
+        if layout.turned:
+            scaled = turn(scaled, self.n // 2)
         plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.answers.mask
         enough, slack, beyond = scaled.enough, scaled.slack, scaled.beyond
 
@@ -194,6 +196,8 @@ class Group:
             )
 
         self._spread(call, len(ids), layout, layout.seconds, layout.largest)
+        if layout.turned:
+            mask[ids[gaps[ids] >= 0], self.n // 2 :] ^= True
 
     def _search_shared(self, layout: Layout, scaled: Scaled, gaps: IntArray) -> None:
         plan, items, goals, mask = layout.plan, scaled.items, scaled.targets, self.answers.mask

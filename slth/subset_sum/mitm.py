@@ -16,7 +16,7 @@ from slth.errors import CapacityExceeded
 from slth.subset_sum import blocks, unbounded
 from slth.subset_sum.plan import Layout, entries, hopeless, join_windows, make_layout
 from slth.subset_sum.problem import Problem
-from slth.subset_sum.scaling import NEAREST, Scaled, scale_one
+from slth.subset_sum.scaling import NEAREST, Scaled, scale_one, turn
 from slth.subset_sum.workers import Team, cpus
 
 SHORT = 0.05  # seconds up to which a search is one call
@@ -48,12 +48,12 @@ def plan_within(problem_size: tuple[int, int, int], max_bytes: int, mirrored: bo
     If mirrored and long, the quickest of those with 0, 1, 2, .. items fixed that fit.
     """
     n, k_min, k_max = problem_size
-    layout = None if hopeless(n, k_min, k_max) else make_layout(n, k_min, k_max, mirrored)
+    layout = None if hopeless(n, k_min, k_max) else make_layout(n, k_min, k_max, mirrored, turn=True)
     least = layout
     if layout is not None and mirrored and layout.seconds > SHORT and n <= WIDEST_FIXED:
         fitting = layout if layout.bytes <= max_bytes else None
         for fixed in (1, 2, 3, 4, 6, 8, 10, MOST_FIXED):
-            least = make_layout(n, k_min, k_max, True, min(fixed, n - 2))
+            least = make_layout(n, k_min, k_max, True, min(fixed, n - 2), turn=True)
             if least.seconds > PATIENCE:
                 break
             if least.bytes <= max_bytes and (fitting is None or _burden(least) < _burden(fitting)):
@@ -119,6 +119,9 @@ def _one_call(layout: Layout, scaled: Scaled, problem: Problem) -> Answer | None
     """The whole search in one compiled call; None if rounding leaves several candidates."""
     work = np.empty(layout.length, np.int64)
     mask = np.zeros((1, problem.n), np.bool_)
+    half = problem.n // 2
+    if layout.turned:
+        scaled = turn(scaled, half)
     gaps = np.empty(1, np.int64)
     comb = np.empty(layout.largest, np.int64)
     goals, enough, slack = scaled.targets, scaled.enough, scaled.slack
@@ -127,6 +130,8 @@ def _one_call(layout: Layout, scaled: Scaled, problem: Problem) -> Answer | None
     )
     if gaps[0] < 0:
         return None
+    if layout.turned:
+        mask[0, half:] ^= True
     proved = problem.eps is None or bool(gaps[0] > enough[0] or enough[0] <= NEAREST)
     return Answer(np.flatnonzero(mask[0]), proved, layout.merged + layout.joined)
 
@@ -208,6 +213,13 @@ class _Long:
         self.work = 0
         self.halves: list[_Half] | None = None
         last = items[self.free : len(self.places)].tolist()
+        self.half = (
+            self.free // 2 if problem.blocks is None else self.free // problem.blocks // 2 * problem.blocks
+        )
+        if layout.turned:
+            self.items = np.concatenate((self.items[: self.half], -self.items[self.half :]))
+            self.target += int(self.items[self.half :].sum())
+        self.total = int(self.items[: self.free].sum())
         self.rests = [
             self.target - sum(x for i, x in enumerate(last) if pattern >> i & 1)
             for pattern in range(1 << layout.fixed)
@@ -263,18 +275,21 @@ class _Long:
     def _walk(self, stretch: _Piece) -> _Piece:
         """The smallest gap of a stretch, and the part of it where that is."""
         a, na, b, nb, *_ = self.layout.plan.joins[stretch.which].tolist()
-        goal, enough = self.rests[stretch.pattern], int(self.scaled.enough[0])
+        goal, enough = self._goal(stretch.which, stretch.pattern), int(self.scaled.enough[0])
         gap, first, last = merge.nearest(self.memory, a, na, b, nb, goal, stretch.start, stretch.stop, enough)
         if self.scaled.slack[0]:  # others may be as near: the whole stretch is looked at again
             first, last = stretch.start, stretch.stop
         return _Piece(gap, stretch.place, stretch.which, stretch.pattern, first, last)
 
-    def _pattern(self, pattern: int) -> list[int]:
-        return [self.free + i for i in range(self.layout.fixed) if pattern >> i & 1]
+    def _goal(self, which: int, pattern: int) -> int:
+        """What the sums of a join are sought near."""
+        rest = int(self.rests[pattern])
+        flipped = bool(self.layout.plan.joins[which, 10])
+        return self.total - rest if flipped else rest
 
     def _read(self, piece: _Piece) -> IntArray:
         a, na, b, nb, *windows = self._open(piece.which)
-        goal = self.rests[piece.pattern]
+        goal = self._goal(piece.which, piece.pattern)
         i, j = merge.locate(self.memory, a, na, b, nb, goal, piece.start, piece.stop, piece.gap)
         sums = int(self.memory[i]), int(self.memory[j])
         comb = np.empty(self.layout.largest, np.int64)
@@ -283,12 +298,16 @@ class _Long:
         for side in (0, 1):
             low, high = windows[2 * side : 2 * side + 2]
             subsets.read_back(scratch, self.items, self.layout.plan, side, low, high, sums[side], comb, mask)
-        mask[self._pattern(piece.pattern)] = True
-        return self._named(np.flatnonzero(mask).tolist())
+        return self._named(np.flatnonzero(mask).tolist(), piece.which, piece.pattern)
 
-    def _named(self, subset: list[int]) -> IntArray:
-        """A subset of the items searched, and those forced in, as indices of the samples."""
-        return np.sort(np.array([*self.places[subset], *self.taken], np.int64))
+    def _named(self, subset: list[int], which: int, pattern: int) -> IntArray:
+        """What the lists of a join stand for, items fixed and those forced in, as indices of the samples."""
+        mask = np.zeros(len(self.places), np.bool_)
+        mask[subset] = True
+        mask[: self.free] ^= bool(self.layout.plan.joins[which, 10])
+        mask[self.half : self.free] ^= self.layout.turned
+        mask[self.free :] = [bool(pattern >> i & 1) for i in range(self.layout.fixed)]
+        return np.sort(np.array([*self.places[mask], *self.taken], np.int64))
 
     def _settle(self, best: _Piece, pieces: list[_Piece], radius: int) -> Answer:
         """Compare exactly every subset whose rounded error is within `radius` units of the smallest."""
@@ -296,10 +315,10 @@ class _Long:
         candidates: list[IntArray] = []
         for which, pattern in sorted({(piece.which, piece.pattern) for piece in pieces}):
             a, na, b, nb, *windows = self._open(which)
-            goal = self.rests[pattern]
+            goal = self._goal(which, pattern)
             count = merge.collect(self.memory, a, na, b, nb, goal, best.gap + radius, pairs, 0)
             more = self._subsets(np.unique(pairs[:count], axis=0), windows)
-            candidates += [self._named([*subset, *self._pattern(pattern)]) for subset in more]
+            candidates += [self._named(subset, which, pattern) for subset in more]
             if count == CANDIDATES or len(candidates) > CANDIDATES:
                 return self._widen(best)
         self.work += len(candidates)
@@ -319,11 +338,10 @@ class _Long:
 
     def _subsets(self, pairs: IntArray, windows: list[int]) -> list[list[int]]:
         """Every subset behind some pairs of half sums."""
-        b = self.problem.blocks
-        half = self.free // 2 if b is None else self.free // b // 2 * b
+        b, half = self.problem.blocks, self.half
         if self.halves is None:
             parts = (self.items[:half], self.items[half : self.free])
-            self.halves = [_Half(part, min(self.problem.k_max, len(part)), b) for part in parts]
+            self.halves = [_Half(part, min(self.layout.largest, len(part)), b) for part in parts]
         left, right = self.halves
         found: list[list[int]] = []
         for x, y in pairs.tolist():

@@ -37,11 +37,15 @@ class Layout:
     merged, joined : int
         Entries written by all merges, steps of all joins: the cost.
     largest : int
-        Size of the largest subset, hence of the scratch for combinations.
+        Size of the largest subset of a half, hence of the scratch for combinations.
     fixed : int
         The last `fixed` items are in no list: each of their 2^fixed patterns is searched for the rest.
     groups : tuple of (int, int)
         Range of the joins that a pattern of 0, 1, .. `fixed` items needs.
+    turned : bool
+        On the right half the complement of the subset is sought: the items there come with the other sign, the
+        target less their sum. Then sizes c and c of equal halves meet, instead of c and k - c: of two stored
+        lists, not of a stored one and the mirror image of another.
     """
 
     plan: Plan
@@ -51,6 +55,7 @@ class Layout:
     largest: int
     fixed: int = 0
     groups: tuple[tuple[int, int], ...] = ()
+    turned: bool = False
 
     @property
     def bytes(self) -> int:
@@ -98,18 +103,26 @@ def hopeless(n: int, k_min: int, k_max: int) -> bool:
 
 
 @lru_cache(maxsize=128)
-def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True, fixed: int = 0) -> Layout:
+def make_layout(
+    n: int, k_min: int, k_max: int, mirrored: bool = True, fixed: int = 0, turn: bool = False
+) -> Layout:
     """Plan for subsets of k_min..k_max out of n items; the caller has asked `hopeless` first.
 
     Without `mirrored`, joins write nothing, so that several threads may share the lists. With the last `fixed`
     items in no list, memory shrinks by about 2^(fixed / 2), and the joins are repeated for 2^fixed patterns.
+    With `turn`, the right half is turned where that saves mirror images.
     """
     n -= fixed
     left, right = n // 2, n - n // 2
     parts = [join_windows(n, k_min - taken, k_max - taken) for taken in range(fixed + 1)]
-    pairs = [pair for part in parts for pair in part]
-    half_left = _Half(0, left, {a for a, _ in pairs}, FIRST_FREE, mirrored)
-    half_right = _Half(left, right, {b for _, b in pairs}, half_left.end, mirrored)
+    turned = False
+    if turn and mirrored:
+        other = [[(a, _flip(b, right)) for a, b in part] for part in parts]
+        turned = _images(other, left, right) < _images(parts, left, right)
+        parts = other if turned else parts
+    sides = _sides(parts)
+    half_left = _Half(0, left, sides[0], FIRST_FREE, mirrored)
+    half_right = _Half(left, right, sides[1], half_left.end, mirrored)
     halves = (half_left, half_right)
     spare = half_right.end
     aside = spare + max(half.spare for half in halves)
@@ -123,10 +136,12 @@ def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True, fixed: in
         first = len(joins)
         # the largest join first: it is the likeliest place of a hit
         for pair in sorted(part, key=lambda pair: -entries(pair[0], left) * entries(pair[1], right)):
+            flipped = mirrored and _is_flipped(pair, sides, left, right)
+            lists = (_flip(pair[0], left), _flip(pair[1], right)) if flipped else pair
             before = len(mirrors)
             place = spare + 1  # the merges are over: their second region is free
             row: list[int] = []
-            for half, window in zip(halves, pair, strict=True):
+            for half, window in zip(halves, lists, strict=True):
                 found = half.find(half.size, window)
                 if found.mirrored:
                     mirrors.append((*found.source, half.first, half.first + half.size, -1, place))
@@ -135,17 +150,48 @@ def make_layout(n: int, k_min: int, k_max: int, mirrored: bool = True, fixed: in
                 else:
                     row += found.source
             length = max(length, place)
-            joins.append((*row, *pair[0], *pair[1], before, len(mirrors)))
+            joins.append((*row, *lists[0], *lists[1], before, len(mirrors), int(flipped)))
             joined += math.comb(fixed, taken) * (row[1] + row[3])
         groups.append((first, len(joins)))
 
     cuts = [0, left // 2, left, left + right // 2, n]
-    read_ops, read_lists, reading = _quarters(cuts, k_max)
+    most = max(window[1] for side in sides for window in side)
+    read_ops, read_lists, reading = _quarters(cuts, most)
     plan = Plan(
-        _table(ops, 6), _table(joins, 10), _table(mirrors, 6), _table(read_ops, 6), read_lists, reading[1]
+        _table(ops, 6), _table(joins, 11), _table(mirrors, 6), _table(read_ops, 6), read_lists, reading[1]
     )
     merged = sum(op[1] + (op[3] if op[4] >= 0 else 0) for op in ops + read_ops) + sum(op[1] for op in mirrors)
-    return Layout(plan, max(length, reading[0]), merged, joined, max(1, k_max), fixed, tuple(groups))
+    length = max(length, reading[0])
+    return Layout(plan, length, merged, joined, max(1, most), fixed, tuple(groups), turned)
+
+
+def _sides(parts: list[list[tuple[Window, Window]]]) -> tuple[set[Window], set[Window]]:
+    """The windows that the joins of all parts need, left and right."""
+    pairs = [pair for part in parts for pair in part]
+    return {a for a, _ in pairs}, {b for _, b in pairs}
+
+
+def _is_image(window: Window, windows: set[Window], size: int) -> bool:
+    """Whether `_Half` stores the list of the complements instead."""
+    return _flip(window, size) in windows and window > _flip(window, size)
+
+
+def _is_flipped(pair: tuple[Window, Window], sides: tuple[set[Window], set[Window]], *sizes: int) -> bool:
+    """Whether complements are joined instead: no list is a mirror image then, or its own, and some would be."""
+    images = [_is_image(*args) for args in zip(pair, sides, sizes, strict=True)]
+    own = [_flip(window, size) == window for window, size in zip(pair, sizes, strict=True)]
+    return any(images) and all(image or same for image, same in zip(images, own, strict=True))
+
+
+def _images(parts: list[list[tuple[Window, Window]]], left: int, right: int) -> int:
+    """Entries of the mirror images that the joins would write."""
+    sides = _sides(parts)
+    written = 0
+    for pair in (pair for part in parts for pair in part):
+        if not _is_flipped(pair, sides, left, right):
+            for window, windows, size in zip(pair, sides, (left, right), strict=True):
+                written += entries(window, size) * _is_image(window, windows, size)
+    return written
 
 
 def _quarters(cuts: list[int], k_max: int) -> tuple[list[Row], IntArray, tuple[int, IntArray]]:

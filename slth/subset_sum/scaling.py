@@ -14,7 +14,7 @@ differs from its true error by at most `slack` units.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,6 +128,13 @@ def scale_one(problem: Problem) -> Scaled:
     numbers = np.array([goal, enough, 0, beyond])
     goals, enoughs, slack, beyonds = numbers[0:1], numbers[1:2], numbers[2:3], numbers[3:4]
     return Scaled(items[None, :], goals, enoughs, np.ones(1, np.bool_), slack, beyonds, p + 2)
+
+
+def turn(scaled: Scaled, half: int) -> Scaled:
+    """The same problems for the complement within the items from `half` on: other signs, another target."""
+    items = scaled.items.copy()
+    items[:, half:] *= -1
+    return replace(scaled, items=items, targets=scaled.targets + items[:, half:].sum(axis=1))
 
 
 def log2_ratio(samples: FloatArray, eps: float) -> float:

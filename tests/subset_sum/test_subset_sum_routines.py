@@ -100,7 +100,7 @@ def test_mark_combination(size: int) -> None:
     assert not subsets.mark_combination(items, 1, 7, size, 10**6, comb, mask)
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("mirrored", "turn"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize(
     ("n", "k_min", "k_max"),
     [
@@ -116,9 +116,14 @@ def test_mark_combination(size: int) -> None:
         (12, 10, 12),
     ],
 )
-def test_plans_join_exactly_the_subsets_asked_for(n: int, k_min: int, k_max: int, mirrored: bool) -> None:
+def test_plans_join_exactly_the_subsets_asked_for(
+    n: int, k_min: int, k_max: int, mirrored: bool, turn: bool
+) -> None:
     items = (3 ** np.arange(n)).astype(np.int64)  # every sum is of one subset
-    layout = make_layout(n, k_min, k_max, mirrored)
+    layout = make_layout(n, k_min, k_max, mirrored, turn=turn)
+    given, half = items, n // 2
+    if layout.turned:
+        items = np.concatenate((items[:half], -items[half:]))
     work = np.full(layout.length, 77, np.int64)
     merge.sow(work)
     merge.run_merges(work, items, layout.plan.ops, 0, len(layout.plan.ops))
@@ -130,9 +135,11 @@ def test_plans_join_exactly_the_subsets_asked_for(n: int, k_min: int, k_max: int
             assert values[0] == -FAR
             assert values[-1] == FAR
             assert (np.diff(values) > 0).all()
-        sums += (work[a : a + na, None] + work[None, b : b + nb]).ravel().tolist()
+        pairs = (work[a : a + na, None] + work[None, b : b + nb]).ravel()
+        pairs = items.sum() - pairs if layout.plan.joins[q, 10] else pairs
+        sums += (pairs - items[half:].sum() * layout.turned).tolist()
     wanted = [
-        int(items[list(c)].sum()) for k in range(k_min, k_max + 1) for c in itertools.combinations(range(n), k)
+        int(given[list(c)].sum()) for k in range(k_min, k_max + 1) for c in itertools.combinations(range(n), k)
     ]
     assert sorted(sums) == sorted(wanted)
 
