@@ -1,4 +1,7 @@
-"""Compiled counting of the pairs of half sums up to a value, without listing them."""
+"""Compiled counting of the pairs of half sums up to a value, without listing them.
+
+Roofline: as `merge.nearest`, 8 bytes and 10 instructions a step, 0.96 ns: bound by instructions.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,10 @@ A tile holds up to LANES problems, transposed: row i has the i-th sample of each
 the lanes, so it is free of branches and of dependences and compiles to vector instructions: about 0.08 ns
 for each pair and problem (five vector instructions on 8 to 16 lanes of 32 bits; the tile stays in the caches).
 Single precision only proposes; `confirm` decides in exact arithmetic.
+
+Roofline: `scan_pairs` tries a pair in 0.07 ns, 14 G pairs/s: GROUP pairs on 16 lanes take 20 instructions, some
+1.5 a cycle; the rows, 1 kB each, stay in L1 and L2. For (30,6,1e-2) a weight takes 490 pairs, 34 ns, of its 0.2
+to 0.3 us; the rest is copying samples, transposing and exact confirmation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """Compiled walks through two sorted lists of half sums: the sums next to a value, or any in a short window.
 
 Lists and sentinels are those of `merge`; sums are below 2**59 in magnitude and values at most 3 * 2**59.
+
+Roofline of `sweep`: 8 bytes and about 13 instructions a step, 1.2 ns: bound by instructions, like
+`merge.nearest`.
 """
 
 from __future__ import annotations
