@@ -217,51 +217,51 @@ def nearest(
     cut3 = cut2 + piece
     top = b + nb - 1
     s = state_after(work, a, na, b, nb, target, start)
-    i0 = np.uint64(a + s)
-    j0 = np.uint64(top - (start - s))
+    i0 = a + s
+    j0 = top - (start - s)
     s = state_after(work, a, na, b, nb, target, cut1)
-    i1 = np.uint64(a + s)
-    j1 = np.uint64(top - (cut1 - s))
+    i1 = a + s
+    j1 = top - (cut1 - s)
     s = state_after(work, a, na, b, nb, target, cut2)
-    i2 = np.uint64(a + s)
-    j2 = np.uint64(top - (cut2 - s))
+    i2 = a + s
+    j2 = top - (cut2 - s)
     s = state_after(work, a, na, b, nb, target, cut3)
-    i3 = np.uint64(a + s)
-    j3 = np.uint64(top - (cut3 - s))
+    i3 = a + s
+    j3 = top - (cut3 - s)
     best0 = best1 = best2 = best3 = FAR
     done = 0
     while done < piece:
         length = min(SEGMENT, piece - done)
         for _ in range(length):
-            gap = target - work[i0] - work[j0]
-            sign = np.uint64(gap >> SIGN)
+            gap = target - work[np.uint64(i0)] - work[np.uint64(j0)]
+            sign = gap >> SIGN
             j0 += sign
-            i0 += ONE + sign
+            i0 += 1 + sign
             best0 = min(best0, abs(gap))
-            gap = target - work[i1] - work[j1]
-            sign = np.uint64(gap >> SIGN)
+            gap = target - work[np.uint64(i1)] - work[np.uint64(j1)]
+            sign = gap >> SIGN
             j1 += sign
-            i1 += ONE + sign
+            i1 += 1 + sign
             best1 = min(best1, abs(gap))
-            gap = target - work[i2] - work[j2]
-            sign = np.uint64(gap >> SIGN)
+            gap = target - work[np.uint64(i2)] - work[np.uint64(j2)]
+            sign = gap >> SIGN
             j2 += sign
-            i2 += ONE + sign
+            i2 += 1 + sign
             best2 = min(best2, abs(gap))
-            gap = target - work[i3] - work[j3]
-            sign = np.uint64(gap >> SIGN)
+            gap = target - work[np.uint64(i3)] - work[np.uint64(j3)]
+            sign = gap >> SIGN
             j3 += sign
-            i3 += ONE + sign
+            i3 += 1 + sign
             best3 = min(best3, abs(gap))
         done += length
         if min(min(best0, best1), min(best2, best3)) <= enough:
             break
     if done == piece:
         for _ in range(stop - cut3 - piece):
-            gap = target - work[i3] - work[j3]
-            sign = np.uint64(gap >> SIGN)
+            gap = target - work[np.uint64(i3)] - work[np.uint64(j3)]
+            sign = gap >> SIGN
             j3 += sign
-            i3 += ONE + sign
+            i3 += 1 + sign
             best3 = min(best3, abs(gap))
     best = min(min(best0, best1), min(best2, best3))
     if best == best0:
