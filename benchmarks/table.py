@@ -162,7 +162,7 @@ def peers(n: int, k: int, eps: float | None, count: int) -> list[str]:
     row = [question]
     for column in COLUMNS:
         missed, cpu = cells.get(column, (0, np.nan))
-        wrong = f" ({missed} of {count} wrong)" if missed else ""
+        wrong = f" ({missed} of {count} missed)" if missed else ""
         row.append("" if np.isnan(cpu) else f"{show(cpu)}{wrong}")
     return row
 

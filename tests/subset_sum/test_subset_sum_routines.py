@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from slth._jit import merge, subsets
+from slth._jit import blocks, merge, subsets
 from slth._jit._options import routine
 from slth.subset_sum import group, mitm
 from slth.subset_sum.batch import solve_batch
@@ -268,10 +268,15 @@ def test_one_compiled_signature_per_routine() -> None:
                 for one in (samples, samples[0]):
                     solve_batch(one, np.zeros(4), k=k, eps=eps)
                 solve(samples[0], 0.1, k=k, eps=eps)
+    for shape in ((4, 12), (4, 60)):
+        for one in (rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape[1])):
+            for eps in (None, 1e-2, 1e-4)[shape[1] == 60 :]:
+                solve_batch(one, np.zeros(4), blocks=4, eps=eps)
     names = {
         merge: "merge_part mirror_part run_part sow run_merges open_join nearest locate collect state_after "
-        "pass_of_merge",
-        subsets: "mark_combination read_back best_pair recover take_anchors "
+        "pass_of_merge goal_of",
+        blocks: "fill_pool block_pool",
+        subsets: "mark_combination mark_choice mark_quarter read_back best_pair recover take_anchors "
         "closest_block closest_shared_block pool_block",
     }
     for module, listed in names.items():
@@ -297,8 +302,8 @@ def test_fixed_items_and_threads_change_nothing(
     low, high = (0, n) if k is None else k if isinstance(k, tuple) else (k, k)
     monkeypatch.setattr(mitm, "SHORT", 0.0)
     monkeypatch.setattr(mitm, "SLICE", 40)
-    for fixed in (1, 2, 4):
-        layout = make_layout(n, low, high, True, fixed)
+    for fixed, turn in ((1, False), (1, True), (2, True), (4, True)):
+        layout = make_layout(n, low, high, True, fixed, turn)
         monkeypatch.setattr(mitm, "plan_within", lambda *_, layout=layout: layout)
         for eps in (None, 1e-2, 1e-9):
             found = [
