@@ -27,7 +27,8 @@ from slth.tickets.problem import Problem
 BUDGETS = ("frobenius", "theorem", "certificate")
 # Tolerances are this near to what the simulated bound allows; few tickets then miss the bound.
 AIM = 0.95
-_ROUNDS = 4
+_SHARINGS = 2
+_SCALINGS = 3
 _SEED = 20241113
 # Where few errors are drawn the bound varies: the largest of several draws counts.
 _MANY_WEIGHTS = 4096
@@ -70,13 +71,13 @@ def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequ
     simulations = [_Simulation(problem, draw) for draw in range(draws)]
     share = np.asarray(costs, dtype=np.float64) / float(sum(costs))
     tolerances = best = np.asarray(start, dtype=np.float64)
-    for attempt in range(2 * _ROUNDS):
+    for attempt in range(_SHARINGS + _SCALINGS):
         found = max((own.bound(tolerances) for own in simulations), key=lambda own: own.bound)
         if not 0.0 < found.bound < math.inf:
             break
         if found.bound <= AIM * eps:
             best = tolerances
-        if attempt < _ROUNDS:
+        if attempt < _SHARINGS:
             gains = np.asarray(found.contributions) / tolerances
             # A layer of which nothing reaches the output may err freely.
             tolerances = np.where(gains > 0.0, share * AIM * eps / np.where(gains > 0.0, gains, 1.0), 1.0)
