@@ -47,6 +47,7 @@ def command(
     window: int = 0,
     budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",
     seed: int | None = None,
+    law: Literal["uniform", "normal"] = "uniform",
     inputs: Path | None = None,
     reading: Reading = READING,
     threads: int | None = None,
@@ -91,6 +92,8 @@ def command(
         How eps is divided among weights: by counting entries, or as the certificate itself allows.
     seed
         Of the random network. Default: drawn and printed.
+    law
+        Of its weights: uniform on [-1, 1], or standard normal.
     inputs
         .npz or .npy file of inputs (N, d) on which to prove equal predictions. Default for digits: its images.
     reading
@@ -126,6 +129,7 @@ def command(
                 window=window,
                 budget=budget,
                 seed=chosen,
+                law=law,
                 inputs=data,
                 resume=layers,
                 threads=threads,

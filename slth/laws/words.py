@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from slth._typing import IntArray, WordArray
 from slth._validate import as_choice
@@ -38,11 +39,19 @@ def _uniform(words: WordArray) -> IntArray:
     return numerators
 
 
-_LAWS = {"uniform": WordLaw("uniform", 23, _uniform)}
+def _normal(words: WordArray) -> IntArray:
+    """Phi^-1(((word >> 40) + 1/2) / 2^24) to the nearest multiple of 2^-20: standard normal, below 5.5."""
+    words >>= np.uint64(40)
+    ranks = (words.astype(np.float64) + 0.5) * 2.0**-24
+    numerators: IntArray = np.rint(ndtri(ranks) * 2.0**20).astype(np.int64)
+    return numerators
+
+
+_LAWS = {"uniform": WordLaw("uniform", 23, _uniform), "normal": WordLaw("normal", 20, _normal)}
 
 
 def word_law(name: str) -> WordLaw:
-    """The map named `name`: "uniform".
+    """The map named `name`: "uniform" on [-1, 1), or standard "normal".
 
     Raises
     ------

@@ -111,7 +111,11 @@ class Source:
     seed : int
         In [0, 2^128).
     law : str
-        Law of every weight: "uniform", the multiples of 2^-23 in [-1, 1).
+        Law of every weight: "uniform", the multiples of 2^-23 in [-1, 1); "normal", the inverse normal
+        distribution function of the word's top 24 bits, to multiples of 2^-20. Factors, such as those of
+        Glorot's or He's initialisation, are left out on purpose: ReLU is homogeneous, so a factor s on both
+        random layers is s^2 behind them, and a ticket has a factor there anyway. The scale of an
+        initialisation buys nothing; its shape may.
     layers : sequence of SourceLayer
         One per layer of the target, at most 10^4.
 

@@ -12,7 +12,7 @@ from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import HalfSample, halves
-from slth.tickets.layer import BLOCKS, GATHERED, PRODUCT_SCALE, owner_blocks
+from slth.tickets.layer import BLOCKS, GATHERED, owner_blocks
 from slth.tickets.wiring import Wiring, wiring
 
 Progress = Callable[[str, int, int], None]
@@ -125,7 +125,7 @@ def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[B
                 wanted = -task.weight[rows, j] if task.negative is None else task.negative[rows, j]
             parts.append(
                 (
-                    products.T * PRODUCT_SCALE,
+                    products.T * own.product_scale,
                     wanted,
                     np.full(rows.size, j),
                     rows,
@@ -153,7 +153,7 @@ def by_outputs(
         neurons = first[rows, :count, inputs]
         yield Batch(
             sizes=(least, min(task.k, count)) if count >= least else None,
-            samples=products[rows[:, None], neurons, inputs[:, None]].astype(np.float64) * PRODUCT_SCALE,
+            samples=products[rows[:, None], neurons, inputs[:, None]].astype(np.float64) * own.product_scale,
             targets=wanted[rows, inputs],
             owners=rows + start,
             others=inputs + before,

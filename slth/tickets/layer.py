@@ -16,7 +16,8 @@ weight b_h, and edges of positive weight a_hj from any inputs. Then relu changes
 
     P_ij = sum of a_hj b_h over h of i with a kept edge from j.
 
-Numerators are integers at scale 2^-23 for weights and 2^-46 for their products, so P and N are exact.
+Numerators are integers at scale 2^-23 for weights and 2^-46 for their products (of the uniform law), so P and
+N are exact.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from slth.networks.source import Source
 from slth.tickets.scaling import Scale
 from slth.tickets.wiring import wiring
 
-PRODUCT_SCALE = 2.0**-46
 GATHERED = "gathered"
 BLOCKS = "blocks"
 _BLOCK_ENTRIES = 1 << 21  # entries of (owners, copies, others) handled at once: 16 MiB per int64 array
@@ -197,12 +197,12 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
         on_dead += int((edges & (singles == 0 if by_input else shared <= 0)).sum())
     if int(np.abs(sums).max(initial=0)) > 2**53:
         raise CapacityExceeded(
-            f"layer {layer.name!r}: a kept sum reaches 128 or more, beyond exact float64 sums of products. "
-            "Use a smaller k."
+            f"layer {layer.name!r}: a kept sum reaches {2**53 * own.product_scale:g} or more, beyond exact "
+            "float64 sums of products. Use a smaller k."
         )
     if by_input:
         sums, counts = sums.transpose(0, 2, 1), counts.transpose(0, 2, 1)
-    values = np.ascontiguousarray(sums).astype(np.float64) * PRODUCT_SCALE
+    values = np.ascontiguousarray(sums).astype(np.float64) * own.product_scale
     counts = np.ascontiguousarray(counts)
     return Assembled(
         positive=read_only(values[0]),

@@ -25,6 +25,7 @@ class Wishes:
     arrangement: str
     subset_density: float
     window: int
+    law: str
     k: tuple[int | None, ...]
     copies: tuple[int | None, ...]
 
@@ -60,6 +61,7 @@ def plan_layers(
                         subset_density=wishes.subset_density,
                         k=wishes.k[index],
                         window=wishes.window,
+                        law=wishes.law,
                         copies=wishes.copies[index] if given is None else given.copies,
                         failure=FAILURE / len(problem.nodes),
                     )
@@ -119,6 +121,7 @@ def _plan(
     subset_density: float,
     k: int | None,
     window: int,
+    law: str,
     copies: int | None,
     failure: float,
 ) -> LayerPlan:
@@ -132,6 +135,7 @@ def _plan(
             k=k,
             window=window,
             failure=failure,
+            law=law,
         )
         k, copies = size.k, size.copies
     if k is None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from slth._typing import FloatArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
 from slth.errors import BoundMissed, InvalidInput, WeightsUnreachable
+from slth.laws.words import word_law
 from slth.networks.domain import Domain
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes
@@ -53,6 +54,7 @@ def prune(
     search: str = "within",
     budget: str = "frobenius",
     seed: int = 0,
+    law: str = "uniform",
     inputs: npt.ArrayLike | None = None,
     resume: str | Path | None = None,
     threads: int | None = None,
@@ -103,6 +105,8 @@ def prune(
         certificate allows less.
     seed : int
         Of the source, when none is given; 0 <= seed < 2^128.
+    law : {"uniform", "normal"}
+        Of its weights, when none is given; see `Source`.
     inputs : (N, d) array, optional
         Data inside the domain. The ticket then also proves on which of them predictions agree.
     resume : path, optional
@@ -147,8 +151,14 @@ def prune(
         raise InvalidInput("`inputs` must be None with `tolerance`: nothing is proved of outputs. Use `eps`.")
     count = len(linear_nodes(target))
     wishes = Wishes(
-        arrangement, subset_density, window, per_layer(k, "k", count), per_layer(copies, "copies", count)
+        arrangement,
+        subset_density,
+        window,
+        law if source is None else source.law,
+        per_layer(k, "k", count),
+        per_layer(copies, "copies", count),
     )
+    word_law(law)
     if source is not None:
         check_fits(source, target)
         if copies is not None:
@@ -166,7 +176,7 @@ def prune(
         tolerances = budgeted(problem, aim * (1.0 - 2.0**-24), budget, arrangement)
     plans = plan_layers(problem, tolerances, wishes, source)
     if source is None:
-        source = Source(seed, "uniform", tuple(plan.source for plan in plans))
+        source = Source(seed, law, tuple(plan.source for plan in plans))
     finished = FinishedLayers(None if resume is None else Path(resume), source)
     builder = _Builder(problem, source, plans, window, search, data, finished, threads, progress)
     for left in range(TIGHTENINGS, -1, -1):

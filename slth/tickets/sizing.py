@@ -53,6 +53,7 @@ def layer_size(
     k: int | None,
     window: int,
     failure: float,
+    law: str = "uniform",
 ) -> Size:
     """Smallest predicted size for one layer.
 
@@ -62,7 +63,7 @@ def layer_size(
     """
     values, counts = _summary(weights)
     counts *= 2 if signed else 1
-    supply = _supply(arrangement, weights.shape, signed=signed)
+    supply = _supply(arrangement, weights.shape, signed=signed, law=law)
     # Copies that one half draws from: all of them when signs are matched, otherwise its own group.
     groups = 2 if signed and arrangement in DIVIDED else 1
     if arrangement == "blocks":
@@ -169,23 +170,31 @@ class _Supply:
         return float(counts @ each)
 
 
-def _supply(arrangement: str, shape: tuple[int, ...], *, signed: bool) -> _Supply:
-    if arrangement in ("paper", "sign-matched"):
-        return _Supply(0.5, arrangement == "paper", LiveProduct(), 1.0)
+def _supply(arrangement: str, shape: tuple[int, ...], *, signed: bool, law: str) -> _Supply:
     outputs, inputs = shape
+    normal = law == "normal"
+    if arrangement in ("paper", "sign-matched"):
+        products: Law = Normal() if normal else LiveProduct()  # both of the variance of |a| b
+        return _Supply(0.5, arrangement == "paper", products, 1.0)
+    roles = 2 * outputs if arrangement == "gathered" else (2 * inputs if signed else inputs)
+    # The other weight is as random as ever: it decides the law, the chosen one its spread.
+    other: Law = Normal() if normal else Uniform()
+    spread = chosen_magnitude(roles, law)
     if arrangement == "gathered":
-        return _Supply(0.5, False, Uniform(), chosen_magnitude(2 * outputs))
+        return _Supply(0.5, False, other, spread)
     # The last neurons find the best places taken: about 0.3 of every input's have the wrong sign.
-    return _Supply(1.0 - 0.3 / inputs, False, Uniform(), chosen_magnitude(2 * inputs if signed else inputs))
+    return _Supply(1.0 - 0.3 / inputs, False, other, spread)
 
 
-def chosen_magnitude(roles: int) -> float:
+def chosen_magnitude(roles: int, law: str = "uniform") -> float:
     """About the mean |weight| of the edges that neurons keep when they choose among that many roles.
 
     Of m independent uniform numbers on [-1, 1] the largest has mean 1 - 2 / (m + 1); rivals for the same places
-    cost half as much again. Seen: 0.81 for 10 roles, 0.90 for 20, 0.954 for 64, 0.9975 for 1568.
+    cost half as much again. Seen: 0.81 for 10 roles, 0.90 for 20, 0.954 for 64, 0.9975 for 1568. Normal
+    weights: the quantile of the same rank.
     """
-    return max(0.5, 1.0 - 3.0 / (roles + 2.0))
+    largest = max(0.5, 1.0 - 3.0 / (roles + 2.0))
+    return float(stats.norm.ppf((1.0 + largest) / 2.0)) if law == "normal" else largest
 
 
 def _least(misses: Callable[[int], float], allowed: float, start: int) -> int:

@@ -11,6 +11,7 @@ stands for the source's own order, copy c of owner j.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +33,11 @@ class Wiring:
     members: IntArray | None
     singles: IntArray
     held: IntArray | None = None
+
+    @property
+    def product_scale(self) -> float:
+        """What a product of two numerators is to be multiplied by."""
+        return math.ldexp(1.0, -2 * self.source.scale_bits)
 
     def hold(self) -> Wiring:
         """The same with all blocks in memory. Raises CapacityExceeded above 4 GiB."""

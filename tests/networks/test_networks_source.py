@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import sources as oracle
+from scipy import stats
 
 import slth.networks.source as source_module
 from slth.errors import CapacityExceeded, InvalidInput
@@ -187,8 +188,8 @@ def test_for_network_adds_an_input_where_there_is_a_bias() -> None:
         Source.for_network(network, [1, 2, 3], seed=3)
     with pytest.raises(InvalidInput, match=r"`copies` must be an integer in \[1, 2147483648\]; got 0"):
         Source.for_network(network, 0, seed=3)
-    with pytest.raises(InvalidInput, match=r"`law` must be one of 'uniform'; got 'normal'"):
-        Source.for_network(network, 1, seed=3, law="normal")
+    with pytest.raises(InvalidInput, match=r"`law` must be one of 'uniform', 'normal'; got 'cauchy'"):
+        Source.for_network(network, 1, seed=3, law="cauchy")
     mix = Linear("mix", "x", [[[1.0]]], [[[1.0]]])
     residual = Network((Input("x", 1), mix, Add("sum", ("x", "mix"))), "sum")
     assert Source.for_network(residual, 5, seed=3).layers == (SourceLayer(1, 5, 1),)
@@ -217,8 +218,8 @@ def test_json_round_trip() -> None:
         ({"seed": "٣"}, "`seed` must be a string of decimal digits"),
         ({"seed": "9" * 39}, r"`seed` must be an integer in \[0, 3402"),
         ({"seed": "1" * 5000}, "`seed` must be a string of decimal digits"),
-        ({"law": "normal"}, "`law` must be one of 'uniform'; got 'normal'"),
-        ({"law": None}, "`law` must be one of 'uniform'; got None"),
+        ({"law": "cauchy"}, "`law` must be one of 'uniform', 'normal'; got 'cauchy'"),
+        ({"law": None}, "`law` must be one of 'uniform', 'normal'; got None"),
         ({"layers": {}}, "`layers` must be a list of at most 10000 layers; got {}"),
         ({"layers": []}, "`layers` must hold 1 to 10000 layers; got 0"),
         ({"layers": [{}] * 10_001}, "`layers` must be a list of at most 10000 layers"),
@@ -254,7 +255,7 @@ def test_from_json_rejects_missing_keys_and_other_types() -> None:
         ((2**128, "uniform", SMALL), r"`seed` must be an integer in \[0, 3402"),
         ((1.5, "uniform", SMALL), "`seed` must be an integer"),
         ((True, "uniform", SMALL), "`seed` must be an integer"),
-        ((0, "gauss", SMALL), "`law` must be one of 'uniform'; got 'gauss'"),
+        ((0, "gauss", SMALL), "`law` must be one of 'uniform', 'normal'; got 'gauss'"),
         ((0, "uniform", ()), "`layers` must hold 1 to 10000 layers; got 0"),
         ((0, "uniform", SMALL[:1] * 10_001), "`layers` must hold 1 to 10000 layers; got 10001"),
         ((0, "uniform", (SMALL[0], (1, 2, 3))), "`layers` must hold SourceLayer; got tuple at index 1"),
@@ -310,5 +311,23 @@ def test_law_maps_words_to_numerators() -> None:
     words = np.array([0, 2**40 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1], dtype=np.uint64)
     assert law.numerators(words).tolist() == [-(2**23), -(2**23), 1 - 2**23, -1, 0, 2**23 - 1]
     assert law.scale_bits == Source(0, layers=SMALL).scale_bits == 23
-    with pytest.raises(InvalidInput, match="`law` must be one of 'uniform'; got 3"):
+    with pytest.raises(InvalidInput, match="`law` must be one of 'uniform', 'normal'; got 3"):
         word_law(3)  # type: ignore[arg-type]
+
+
+def test_normal_weights_are_quantiles_on_a_grid_that_float32_holds() -> None:
+    law = word_law("normal")
+    ends = np.array([0, 2**63 - 1, 2**63, 2**64 - 1], dtype=np.uint64)
+    assert law.numerators(ends).tolist() == [-5683264, 0, 0, 5683264]
+    words = np.arange(0, 2**64, 2**40 + 2**20, dtype=np.uint64)[: 2**20] * np.uint64(2**4)
+    numerators = law.numerators(words.copy())
+    ranks = ((words >> np.uint64(40)).astype(np.float64) + 0.5) / 2**24
+    assert np.array_equal(numerators, np.rint(stats.norm.ppf(ranks) * 2**20))
+    assert np.array_equal(numerators.astype(np.float32).astype(np.int64), numerators)
+    source = Source(3, "normal", (SourceLayer(20, 50, 30),))
+    values = source.block(0, 1, 0, 20) * 2.0**-source.scale_bits
+    # 30,000 normal weights: the mean has s.d. 0.0058, the second moment 0.0082; 6 s.d. fail below 1e-8
+    assert abs(values.mean()) < 6 * 0.0058
+    assert abs((values**2).mean() - 1.0) < 6 * 0.0082
+    assert values[3, 7, 11] == source.weight(0, 1, 3, 7, 11)
+    assert Source.from_json(source.to_json()) == source

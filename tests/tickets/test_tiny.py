@@ -284,3 +284,23 @@ def test_two_edges_of_a_block_are_noticed(tmp_path) -> None:
     write_manifest(path)
     with pytest.raises(slth.TicketDamaged, match=r"block\(s\) of which not exactly one is kept"):
         slth.check(path)
+
+
+@pytest.mark.parametrize("arrangement", ["sign-matched", "assigned", "gathered"])
+def test_normal_weights(tmp_path, arrangement: str) -> None:
+    goal = target(4, (8, 12, 3))
+    ticket = slth.prune(goal, domain=box(size=8), eps=0.05, arrangement=arrangement, law="normal", seed=2)
+    ticket.save(tmp_path / "ticket")
+    assert slth.check(tmp_path / "ticket", goal).bound <= 0.05
+    index, layer = 1, ticket.layers[1]
+    first, second = (ticket.mask(f"{layer.name}.{part}") for part in ("first", "second"))
+    sums = np.zeros((layer.outputs, layer.inputs))
+    for row in np.flatnonzero(first.any(axis=1)):
+        owner, copy = divmod(int(row), layer.copies)
+        for j in np.flatnonzero(first[row]):
+            a = ticket.source.weight(index, 0, owner, copy, int(j))
+            for i in np.flatnonzero(second[:, row]):
+                sums[i, j] += a * ticket.source.weight(index, 1, owner, copy, int(i))
+    np.testing.assert_allclose(ticket.assembled(index).positive, sums, rtol=0, atol=1e-13)
+    with pytest.raises(slth.InvalidInput, match="`law` must be one of 'uniform', 'normal'; got 'cauchy'"):
+        slth.prune(goal, domain=box(size=8), eps=0.05, law="cauchy")
