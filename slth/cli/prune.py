@@ -21,7 +21,7 @@ from slth.cli.output import (
     progress_bar,
     say,
 )
-from slth.errors import WeightsUnreachable
+from slth.errors import BoundMissed, WeightsUnreachable
 from slth.experiments.rounding import lower, upper
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ def command(
                 f"finished layers are kept in {layers}; the same command with --seed {chosen} goes on"
             )
         raise
-    except WeightsUnreachable as error:
+    except (WeightsUnreachable, BoundMissed) as error:
         shutil.rmtree(layers, ignore_errors=True)
-        if not common.json:
+        if isinstance(error, WeightsUnreachable) and not common.json:
             _show_failures(error, chosen)
         raise
     ticket.save(out, page=ticket_page(ticket))
@@ -189,6 +189,7 @@ def _show(ticket: Ticket, summary: dict[str, Any], out: Path, drawn: bool) -> No
                 f"{certificate['predictions_equal']} measured equal",
             )
         )
+        pairs.append(("error on the inputs", f"{summary['data_error']:.6g} (root mean square, measured)"))
     if ticket.equivariance is not None:
         pairs.append(("equivariance", ticket.equivariance))
     pairs.append(("seed", f"{summary['seed']}{' (drawn now; give it to repeat this run)' if drawn else ''}"))

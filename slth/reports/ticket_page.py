@@ -264,10 +264,10 @@ def recheck(certificate: dict[str, Any]) -> list[str]:
             "with what is claimed. It uses none of the code that arranged, pruned or solved."
         ),
         paragraph(
-            "The random network is numpy's Philox: weight o of (layer l, sublayer s, input j, copy c) is word "
+            "The random network is numpy's Philox: weight o of (layer l, sublayer s, owner j, copy c) is word "
             "o of "
-            "Philox(key=seed, counter=[0, c, j, 2 l + s]), and its value is (word >> 40) * 2^-23 - 1, in "
-            "[-1, 1).",
+            "Philox(key=seed, counter=[0, c, j, 2 l + s]); of the uniform law, its value is "
+            "(word >> 40) * 2^-23 - 1, in [-1, 1).",
             "quiet",
         ),
     ]
@@ -282,6 +282,7 @@ def made_with(summary: dict[str, Any]) -> list[tuple[str, Any]]:
         ("law of the source", summary["law"]),
         ("arrangement", summary["arrangement"]),
         ("search", summary["search"]),
+        ("window of sizes", str(summary["layers"][0]["window"])),
         ("division of eps", summary["budget_counting"]),
         ("k per layer", k),
         ("copies per layer", copies),

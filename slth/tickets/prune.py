@@ -101,7 +101,7 @@ def prune(
     budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
         norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one; or as large as
-        the certificate of simulated errors allows (`slth.tickets.simulated`), and tightened if the ticket's own
+        the certificate of simulated errors allows (`slth.tickets.budgeting`), and tightened if the ticket's own
         certificate allows less.
     seed : int
         Of the source, when none is given; 0 <= seed < 2^128.

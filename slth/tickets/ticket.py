@@ -207,6 +207,7 @@ class Ticket:
             "eps": self.construction.eps,
             "seed": self.source.seed,
             "law": self.source.law,
+            "data_error": None if self.inputs is None else self.data_error(self.inputs),
             "layers": layers,
             "certificate": certificate,
             "equivariance": None if kept is None else kept.to_json(),
