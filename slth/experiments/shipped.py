@@ -7,11 +7,14 @@ from pathlib import Path
 
 from slth._validate import as_choice
 
-LEDGERS = ("thresholds", "predictors", "density", "frontier")
+# Made by `slth sweep run NAME.toml`, which stands beside; the frontier is made by `slth frontier`.
+SWEPT = ("thresholds", "predictors", "density")
+LEDGERS = (*SWEPT, "frontier")
 
 
 def shipped_ledger(name: str) -> Path:
-    """The ledger called `name`; NAME.toml beside it is its specification and says how it was run.
+    """The ledger called `name`; for sweeps NAME.toml beside it is its specification and says how it
+    was run.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from slth.experiments.accuracy import compare, rows_at_loads, scores
 from slth.experiments.bins import edge_bin
 from slth.experiments.export import Row, tallies
 from slth.experiments.ledger import Ledger
-from slth.experiments.shipped import LEDGERS, shipped_ledger
+from slth.experiments.shipped import LEDGERS, SWEPT, shipped_ledger
 from slth.experiments.spec import parse_spec, read_spec
 from slth.experiments.sweep import run_sweep, sweep_status
 from slth.laws.uniform import Uniform
@@ -83,7 +83,7 @@ def test_miss_is_the_distance_from_the_interval(rows: tuple[Row, ...]) -> None:
     assert order[-1] == "annealed"
 
 
-@pytest.mark.parametrize("name", LEDGERS)
+@pytest.mark.parametrize("name", SWEPT)
 def test_shipped_ledgers_are_what_their_specifications_ask_for(name: str) -> None:
     path = shipped_ledger(name)
     spec = read_spec(path.with_suffix(".toml"))
@@ -101,7 +101,7 @@ def test_shipped_ledgers_are_what_their_specifications_ask_for(name: str) -> Non
 def test_a_shipped_block_repeats() -> None:
     from slth.experiments.cell import run_block
 
-    for name in LEDGERS:
+    for name in SWEPT:
         with Ledger(shipped_ledger(name), read_only=True) as ledger:
             cheap = sorted(
                 (length * cell.n**2 * cell.k, digest) for digest, (cell, length) in ledger.cells().items()
