@@ -26,6 +26,9 @@ def command(
     k: Annotated[str, Parameter(name=["--k", "-k"])] = "any",
     eps: float | None = None,
     method: Literal["auto", "exhaustive", "meet-in-the-middle", "cp-sat"] = "auto",
+    blocks: int | None = None,
+    forced_in: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
+    forced_out: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     time_limit: float | None = None,
     max_bytes: int | None = None,
     common: Common = COMMON,
@@ -48,6 +51,12 @@ def command(
         Absolute tolerance; without it the closest subset is found and proved.
     method
         Solver; auto chooses by size.
+    blocks
+        Take exactly one of each so many consecutive samples; k may be left out then.
+    forced_in
+        Positions of samples that must be taken, counted from 0.
+    forced_out
+        Positions of samples that must not.
     time_limit
         Seconds after which to stop with the best known subset.
     max_bytes
@@ -58,7 +67,16 @@ def command(
     values = read_samples(samples)
     began = time.perf_counter()
     result = solve(
-        values, target, k=parse_k(k), eps=eps, method=method, time_limit=time_limit, max_bytes=max_bytes
+        values,
+        target,
+        k=parse_k(k),
+        eps=eps,
+        method=method,
+        time_limit=time_limit,
+        max_bytes=max_bytes,
+        forced_in=forced_in or (),
+        forced_out=forced_out or (),
+        blocks=blocks,
     )
     seconds = time.perf_counter() - began
     result.check()

@@ -106,6 +106,17 @@ def test_solve_too_large_names_the_remedy(tmp_path: Path, capsys: Capture) -> No
     assert "Raise `max_bytes`" in err
 
 
+def test_solve_blocks_and_forced_samples(capsys: Capture) -> None:
+    samples = ("solve", "0.5", "-0.3", "0.25", "0.9", "--target", "0.2")
+    for options, indices in (
+        (("--blocks", "2"), [1, 2]),
+        (("--forced-in", "0", "2", "-k", "3"), [0, 1, 2]),
+        (("--forced-out", "1"), [2]),
+    ):
+        code, record = run_json(capsys, *samples, *options)
+        assert (code, record["indices"]) == (0, indices)
+
+
 def test_bound(capsys: Capture) -> None:
     code, out, _ = run(capsys, "bound")
     assert code == 0
