@@ -70,11 +70,10 @@ def ticket_page(ticket: Ticket) -> str:
 
 
 LAYER_NOTE = (
-    "Copies are hidden neurons per input; live is the number of them whose random weight has the sign that a "
-    "half "
-    "needs (least and most over the inputs); k edges are kept per weight and half. Errors and tolerances are "
-    "in "
-    "scaled units: a layer's weights were divided by 2^scale. The contribution is in the target's units."
+    "Copies are hidden neurons per input, or per output where they gather inputs; live is the number of them "
+    "that can serve a half of a weight (least and most); k edges are kept per weight and half. Errors and "
+    "tolerances are in scaled units: a layer's weights were divided by 2^scale. The contribution is in the "
+    "target's units."
 )
 
 
@@ -199,11 +198,11 @@ def layer_table(summary: dict[str, Any]) -> str:
     contributions = summary["certificate"]["contributions"]
     rows = [
         (
-            layer["name"],
+            f"{layer['name']}, {layer['arrangement']}",
             f"{layer['inputs']} \u2192 {layer['outputs']}",
             layer["copies"],
             f"{layer['live_min']}\u2013{layer['live_max']}",
-            layer["k"],
+            _sizes(layer),
             _scale(layer),
             layer["tolerance"],
             upper(layer["largest_error"]),
@@ -214,6 +213,12 @@ def layer_table(summary: dict[str, Any]) -> str:
         for layer, contribution in zip(summary["layers"], contributions, strict=True)
     ]
     return table(columns, rows)
+
+
+def _sizes(layer: dict[str, Any]) -> str:
+    """Subset sizes allowed."""
+    most, window = layer["k"], layer["window"]
+    return f"{max(0, most - window)}\u2013{most}" if window else str(most)
 
 
 def _scale(layer: dict[str, Any]) -> str:
