@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from slth.cli.inputs import choose_seed
+from slth.cli.inputs import choose_seed, number_or_word, seed_words
 from slth.cli.output import COMMON, Common, print_json, print_pairs, progress_bar
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 3, None: 0}
@@ -79,12 +79,12 @@ def command(
             k,
             eps,
             law=law,
-            where=_number_or_word(where),
+            where=number_or_word(where),
             selection=selection,
             trials=trials,
             stop_early=stop_early,
             width=width,
-            claim=None if claim is None else _number_or_word(claim),
+            claim=None if claim is None else number_or_word(claim),
             confidence=confidence,
             seed=chosen,
             threads=threads,
@@ -96,15 +96,8 @@ def command(
     pairs: list[tuple[str, Any]] = [(f"P({event})", str(result.proportion))]
     if result.claim is not None:
         pairs += [("claim", result.claim.text), ("verdict", f"{result.verdict}: {result.reason}")]
-    pairs.append(("seed", f"{chosen}{' (drawn now; give it to repeat this run)' if drawn else ''}"))
+    pairs.append(("seed", seed_words(chosen, drawn)))
     end = result.experiment.where
     place = f"target {end}" if event == "hit" else f"range [-{end:g}, {end:g}]"
     print_pairs(pairs, title=f"n={n}, k={k}, eps={eps:g}, {result.experiment.law.name} law, {place}")
     return EXIT[result.verdict]
-
-
-def _number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -141,6 +141,19 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
         ) from None
 
 
+def number_or_word(text: str) -> float | str:
+    """A number where the text is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def seed_words(seed: int, drawn: bool) -> str:
+    """The seed, and that it was drawn, if it was."""
+    return f"{seed}{' (drawn now; give it to repeat this run)' if drawn else ''}"
+
+
 def choose_seed(seed: int | None, bits: int = 64) -> tuple[int, bool]:
     """The seed to use, and whether it was drawn here (then the command prints it)."""
     if seed is None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from slth.cli.inputs import choose_seed
+from slth.cli.inputs import choose_seed, number_or_word, seed_words
 from slth.cli.output import COMMON, Common, print_json, print_pairs, progress_bar
 
 EXIT = {"verified": 0, "refuted": 1, "undecided": 3, None: 0}
@@ -65,8 +65,8 @@ def command(
             eps,
             trials=trials,
             law=law,
-            target=_number_or_word(target),
-            bound=None if bound == "none" else _number_or_word(bound),
+            target=number_or_word(target),
+            bound=None if bound == "none" else number_or_word(bound),
             confidence=confidence,
             seed=chosen,
             threads=threads,
@@ -85,14 +85,7 @@ def command(
             "a wrong verdict",
             f"has probability at most {result.proportion.false_alarm:.3g} (trials fixed in advance)",
         ),
-        ("seed", f"{chosen}{' (drawn now; give it to repeat this run)' if drawn else ''}"),
+        ("seed", seed_words(chosen, drawn)),
     ]
     print_pairs(pairs, title=f"n={n}, k={k}, eps={eps:g}, {result.law} law, target {result.target}")
     return EXIT[result.verdict]
-
-
-def _number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -56,7 +56,7 @@ class Estimate:
 
     def summary(self) -> dict[str, Any]:
         """Everything as JSON-ready values."""
-        trial, p = self.experiment, self.proportion
+        trial = self.experiment
         return {
             "event": trial.event,
             "n": trial.n,
@@ -66,16 +66,8 @@ class Estimate:
             "where": trial.where,
             "selection": trial.selection,
             "claim": None if self.claim is None else self.claim.summary(),
-            "trials": p.trials,
-            "hits": p.hits,
-            "misses": p.trials - p.hits - p.undecided,
-            "undecided_trials": p.undecided,
-            "estimate": p.estimate,
-            "low": p.low,
-            "high": p.high,
-            "confidence": p.confidence,
-            "stopped_early": p.always,
-            "false_alarm": p.false_alarm,
+            **self.proportion.summary(),
+            "stopped_early": self.proportion.always,
             "verdict": self.verdict,
             "reason": self.reason,
             "trials_needed": self.trials_needed,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from slth._validate import as_integer, as_real
 from slth.experiments.rounding import lower, upper
@@ -58,6 +59,20 @@ class Proportion:
     def false_alarm(self) -> float:
         """Largest probability that a verdict read off one side of the interval is wrong."""
         return 1.0 - self.confidence if self.always else (1.0 - self.confidence) / 2.0
+
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON-ready values."""
+        return {
+            "trials": self.trials,
+            "hits": self.hits,
+            "misses": self.trials - self.hits - self.undecided,
+            "undecided_trials": self.undecided,
+            "estimate": self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "confidence": self.confidence,
+            "false_alarm": self.false_alarm,
+        }
 
     def __str__(self) -> str:
         unknown = f" ({self.undecided} undecided)" if self.undecided else ""

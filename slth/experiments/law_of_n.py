@@ -142,6 +142,19 @@ class Slope:
         }
 
 
+def best_known(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Of rows that tried the same (event, law, place, selection, eps, n and k), the one with most trials.
+
+    Which one is kept does not depend on what was counted, so that its interval stays exact.
+    """
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = (row.event, row.law, row.where, row.selection, row.eps, row.n, row.k)
+        if key not in best or row.trials > best[key].trials:
+            best[key] = row
+    return tuple(best.values())
+
+
 def threshold_points(
     rows: Iterable[Row],
     families: Sequence[Family],

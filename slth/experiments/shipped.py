@@ -8,7 +8,7 @@ from pathlib import Path
 from slth._validate import as_choice
 
 # Made by `slth sweep run NAME.toml`, which stands beside; the frontier is made by `slth frontier`.
-SWEPT = ("thresholds", "predictors", "density")
+SWEPT = ("thresholds", "confidence", "study", "predictors", "density")
 LEDGERS = (*SWEPT, "frontier")
 
 
@@ -18,6 +18,6 @@ def shipped_ledger(name: str) -> Path:
 
     Parameters
     ----------
-    name : {"thresholds", "predictors", "density", "frontier"}
+    name : {"thresholds", "confidence", "study", "predictors", "density", "frontier"}
     """
     return Path(str(files("slth.experiments") / "data" / f"{as_choice(name, 'name', LEDGERS)}.sqlite"))

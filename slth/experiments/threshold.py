@@ -18,7 +18,7 @@ from slth.experiments.intervals import Proportion, clopper_pearson, trials_neede
 from slth.experiments.sequence import sequence_high, sequence_low
 from slth.experiments.trial import experiment
 from slth.laws.law import Law
-from slth.laws.named import law_by_name
+from slth.laws.named import as_law
 from slth.theory.sizes import n_cover, n_hit
 
 Side = Literal["below", "reached", "undecided"]
@@ -190,7 +190,8 @@ def threshold(
         Fixed k/n in (0, 1): k = max(1, round(density n)).
     probability : float
         p in (0, 1): 0.5 for n50, 0.99 for n99, 1 - eps for covering as networks need it.
-    law, where
+    law : str or Law
+    where : float or {"edge", "uniform"}
         As in `slth.estimate`.
     trials : int
         Most trials at one n; a decision stops earlier.
@@ -240,7 +241,7 @@ def threshold(
     trials = as_integer(trials, "trials", low=1)
     confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
     seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
-    law = law_by_name(law) if isinstance(law, str) else law
+    law = as_law(law)
     _check_trials(trials, probability, confidence)
     found: dict[int, Evidence] = {}
 

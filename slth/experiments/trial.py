@@ -19,7 +19,7 @@ from slth._validate import as_choice, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.experiments.bins import UNKNOWN_BIN, bin_of
 from slth.laws.law import Law
-from slth.laws.named import law_by_name
+from slth.laws.named import as_law
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.count import count
 from slth.subset_sum.cover_batch import cover_batch
@@ -117,7 +117,7 @@ def experiment(
         eps = as_real(eps, "eps", low=0.0, open_low=True)
     elif eps is not None:
         raise InvalidInput(f"`eps` must be absent for the event {event!r}, which measures it; got {eps!r}.")
-    law = law_by_name(law) if isinstance(law, str) else law
+    law = as_law(law)
     selection = as_choice(selection, "selection", SELECTIONS)
     if selection == "one-per-block":
         if n % k:

@@ -64,7 +64,6 @@ class Verification:
 
     def summary(self) -> dict[str, Any]:
         """Everything as JSON-ready values."""
-        p = self.proportion
         return {
             "n": self.n,
             "k": self.k,
@@ -73,15 +72,7 @@ class Verification:
             "target": self.target,
             "edge": self.edge,
             "claim": None if self.claim is None else self.claim.summary(),
-            "trials": p.trials,
-            "hits": p.hits,
-            "misses": p.trials - p.hits - p.undecided,
-            "undecided_trials": p.undecided,
-            "estimate": p.estimate,
-            "low": p.low,
-            "high": p.high,
-            "confidence": p.confidence,
-            "false_alarm": p.false_alarm,
+            **self.proportion.summary(),
             "verdict": self.verdict,
             "reason": self.reason,
             "trials_needed": self.trials_needed,

@@ -33,3 +33,18 @@ def law_by_name(name: Any) -> Law:
     word = as_choice(name, "law", LAW_NAMES)
     laws: dict[str, Law] = {"uniform": Uniform(), "normal": Normal(1.0), "product": LiveProduct()}
     return laws[word]
+
+
+def as_law(law: str | Law) -> Law:
+    """A law as it is, or the one called so by `law_by_name`.
+
+    Parameters
+    ----------
+    law : str or Law
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither.
+    """
+    return law if isinstance(law, Law) else law_by_name(law)

@@ -34,7 +34,8 @@ class Uniform(Law):
 
     For k > 32 the tilted contour integral of `log_upper` takes over, and near the ends of the support the
     alternating sum, where its first term rules. Relative error below 1e-12 up to k = 10^4 wherever the value is
-    a normal float; logarithms have absolute error below 1e-12, or relative 1e-14 where that is more.
+    a normal float (checked as for `LiveProduct`); logarithms have absolute error below 1e-12, or relative 1e-14
+    where that is more.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The figure and the table of the law of n, from a ledger; the shipped ledger by default."""
+"""The figure and the table of the law of n, from a ledger; the shipped ledgers by default."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import Any
 
 from slth.errors import InvalidInput
 from slth.experiments.densities import coverings
-from slth.experiments.export import read_table, tallies
-from slth.experiments.law_of_n import Family, Point, Slope, slopes, threshold_points
+from slth.experiments.export import Row, read_table, tallies
+from slth.experiments.law_of_n import Family, Point, Slope, best_known, slopes, threshold_points
 from slth.experiments.ledger import Ledger
 from slth.experiments.shipped import shipped_ledger
 from slth.plots.thresholds import draw_law_of_n
 from slth.reports.figures import render
 
 DECADES = tuple(float(f"1e-{d}") for d in range(1, 11))
-FAMILIES = (Family(density=0.5), Family(density=0.1), Family(k=2))
+DENSITIES = tuple(Family(density=g) for g in (0.5, 0.25, 0.1, 0.05, 0.02))
+FIXED = tuple(Family(k=k) for k in range(1, 13))
+LEDGERS = ("thresholds", "confidence", "study")
 _PANELS_ACROSS = 2
-_PANEL = (3.3, 3.7)
+_PANEL = (3.3, 2.9)
+
+Panel = tuple[str, list[Point]]
 
 
 def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> tuple[Point, ...]:
@@ -35,14 +39,19 @@ def measured_points(ledger: Path | None = None, *, confidence: float = 0.95) -> 
     ------
     InvalidInput
         If the ledger holds no threshold.
+
+    Notes
+    -----
+    Where two of the shipped ledgers tried the same, the one with more trials counts.
     """
-    path = ledger or shipped_ledger("thresholds")
-    points = threshold_points(
-        read_table(path, eps=DECADES, confidence=confidence), FAMILIES, confidence=confidence
-    )
+    paths = [ledger] if ledger is not None else [shipped_ledger(name) for name in LEDGERS]
+    rows: list[Row] = []
+    for path in paths:
+        rows += read_table(path, eps=DECADES, confidence=confidence)
+    points = threshold_points(best_known(rows), (*DENSITIES, *FIXED), confidence=confidence)
     points += _one_per_block(ledger or shipped_ledger("density"), confidence)
     if not points:
-        raise InvalidInput(f"`ledger` must hold several n on both sides of a threshold; {path} has none.")
+        raise InvalidInput(f"`ledger` must hold several n on both sides of a threshold; {paths[0]} has none.")
     return points
 
 
@@ -61,29 +70,48 @@ def measured_slopes(points: Sequence[Point]) -> tuple[Slope, ...]:
 
 
 def law_of_n_figure(points: Sequence[Point], *, kind: str) -> bytes:
-    """The figure as the bytes of an "svg" or "png" file: one panel for each event and family.
+    """The figure as the bytes of an "svg" or "png" file.
+
+    For hits and for covers: a panel for each of k/n = 1/2 and 1/4, with all laws and probabilities; one for the
+    smaller densities and one for fixed k, uniform samples and P = 1/2; and one for one sample per block.
 
     Parameters
     ----------
     points : sequence of Point
     kind : {"svg", "png"}
     """
-    panels = sorted(
-        {(p.event, p.family) for p in points}, key=lambda key: (key[0] != "hit", len(key[1]), key[1][::-1])
-    )
-    across = min(_PANELS_ACROSS, len(panels))
-    down = -(-len(panels) // across)
+    chosen = panels(points)
+    across = min(_PANELS_ACROSS, len(chosen))
+    down = -(-len(chosen) // across)
 
     def draw(ax: Any) -> None:
         figure = ax.figure
         ax.remove()
         grid = figure.subplots(down, across, squeeze=False)
-        for place, (event, family) in enumerate(panels):
+        for place, (title, mine) in enumerate(chosen):
             panel = grid[place // across][place % across]
-            mine = [p.summary() for p in points if (p.event, p.family) == (event, family)]
-            draw_law_of_n(mine, panel)
-            panel.set_title(f"{event}, {family}", loc="left")
-        for place in range(len(panels), down * across):
+            draw_law_of_n([p.summary() for p in mine], panel)
+            panel.set_title(title, loc="left")
+        for place in range(len(chosen), down * across):
             grid[place // across][place % across].remove()
 
     return render(draw, kind=kind, size=(_PANEL[0] * across, _PANEL[1] * down), name="law-of-n")
+
+
+def panels(points: Sequence[Point]) -> list[Panel]:
+    """(title, points) of each panel that has any."""
+    plain = [p for p in points if p.law == "uniform" and p.probability == 0.5]
+    found: list[Panel] = []
+    for densities in DENSITIES[:2]:
+        for event in ("hit", "cover"):
+            mine = [p for p in points if (p.event, p.family) == (event, densities.text)]
+            found.append((f"{event}, {densities.text}", mine))
+    for title, families in (("k/n", DENSITIES), ("fixed k", FIXED)):
+        for event in ("hit", "cover"):
+            mine = [p for f in families for p in plain if (p.event, p.family) == (event, f.text)]
+            found.append((f"{event}, {title}, uniform, P = 1/2", mine))
+    blocks = sorted({p.family for p in points if p.family.startswith("one of")}, key=lambda f: (len(f), f))
+    found.append(
+        ("cover \u00b11, one per block, product, P = 1/2", [p for f in blocks for p in points if p.family == f])
+    )
+    return [(title, mine) for title, mine in found if mine]

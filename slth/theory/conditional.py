@@ -10,6 +10,7 @@ from slth._typing import FloatArray
 from slth._validate import as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
+from slth.laws.named import as_law
 from slth.laws.normal import Normal
 from slth.laws.uniform import Uniform
 from slth.theory.entropy import log_binomial
@@ -27,7 +28,7 @@ _VANISHING = 1e-9
 Ratios = tuple[FloatArray, FloatArray]  # ln p_t, and the sum over i < k of h_i q_i(t)/p_t^2
 
 
-def conditional_bound(n: int, k: int, eps: float, z: float, law: Law, *, limit: bool = False) -> float:
+def conditional_bound(n: int, k: int, eps: float, z: float, law: str | Law, *, limit: bool = False) -> float:
     r"""Lower bound on the probability that some k of n independent samples sum to within eps of z.
 
     Parameters
@@ -38,8 +39,8 @@ def conditional_bound(n: int, k: int, eps: float, z: float, law: Law, *, limit: 
         Tolerance, eps > 0.
     z : float
         Target.
-    law : Law
-        `Uniform()` or `Normal(s)`.
+    law : str or Law
+        `Uniform()` or `Normal(s)`, or the name of one.
     limit : bool
         Take the ratios of windows at a vanishing tolerance, and only the expected number of hits at `eps`: the
         formula as it is usually written. Then the value is no bound, but its limit as eps -> 0.
@@ -101,6 +102,7 @@ def conditional_bound(n: int, k: int, eps: float, z: float, law: Law, *, limit: 
     chosen = as_integer(k, "k", low=1, high=size - 1)
     width = as_real(eps, "eps", low=0.0, open_low=True)
     target = as_real(z, "z")
+    law = as_law(law)
     if not isinstance(law, (Uniform, Normal)):
         raise InvalidInput(f"`law` must be Uniform or Normal for the second moment; got {type(law).__name__}.")
     spread = math.sqrt(size * law.variance)

@@ -15,7 +15,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 def two_halves_bound(
-    n: int, k: int, eps: float, radius: float, law: Law, *, reach: float | None = None
+    n: int, k: int, eps: float, radius: float, law: str | Law, *, reach: float | None = None
 ) -> float:
     r"""Lower bound on the probability that every z in [-radius, radius] is within eps of a k-subset sum.
 
@@ -27,8 +27,8 @@ def two_halves_bound(
         Tolerance, eps > 0.
     radius : float
         Half-length of the covered interval, radius > 0.
-    law : Law
-        `Uniform()` or `Normal(s)`.
+    law : str or Law
+        `Uniform()` or `Normal(s)`, or the name of one.
     reach : float, optional
         The a of the argument below, above radius/2. Default: radius/sqrt(2).
 

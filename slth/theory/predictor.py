@@ -8,6 +8,7 @@ from typing import Any
 
 from slth.errors import InvalidInput
 from slth.laws.law import Law
+from slth.laws.named import as_law
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Predictor:
     evaluator: Evaluator = field(repr=False)
     options: tuple[str, ...] = ()
 
-    def evaluate(self, n: int, k: int, eps: float, place: float, law: Law, **options: Any) -> Prediction:
+    def evaluate(self, n: int, k: int, eps: float, place: float, law: str | Law, **options: Any) -> Prediction:
         """The probability.
 
         Parameters
@@ -83,8 +84,8 @@ class Predictor:
             Tolerance, eps > 0.
         place : float
             The target z (hit) or the radius (cover).
-        law : Law
-            Law of one sample.
+        law : str or Law
+            Law of one sample, or the name of one.
         **options
             Those named in `options`: `samples` and `seed` where samples are drawn.
 
@@ -93,6 +94,7 @@ class Predictor:
         InvalidInput
             If the law is not one of `laws`, an option is unknown or an argument is outside its range.
         """
+        law = as_law(law)
         if law.name not in self.laws:
             raise InvalidInput(f"`law` must be one of {', '.join(self.laws)} for {self.name}; got {law.name}.")
         unknown = [name for name in options if name not in self.options]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from slth._validate import as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
+from slth.laws.named import as_law
 from slth.theory.catalogue import predictor
 from slth.theory.entropy import log_binomial
 from slth.theory.search import first_size, least_size
@@ -16,7 +17,7 @@ from slth.theory.search import first_size, least_size
 def n_hit(
     eps: float,
     z: float,
-    law: Law,
+    law: str | Law,
     *,
     k: int | None = None,
     density: float | None = None,
@@ -31,8 +32,8 @@ def n_hit(
         Tolerance, eps > 0.
     z : float
         Target.
-    law : Law
-        Law of one sample.
+    law : str or Law
+        Law of one sample, or the name of one.
     k : int, optional
         Fixed subset size, k >= 1. Exactly one of `k` and `density` is given.
     density : float, optional
@@ -63,24 +64,23 @@ def n_hit(
 
     Examples
     --------
-    >>> from slth.laws.uniform import Uniform
-    >>> n_hit(1e-6, 1.0, Uniform(), k=5, probability=0.999)
+    >>> n_hit(1e-6, 1.0, "uniform", k=5, probability=0.999)
     76
     """
     width = as_real(eps, "eps", low=0.0, open_low=True)
     target = as_real(z, "z")
 
-    chosen_kind = predictor(kind, "hit")
+    rule, chosen_kind = as_law(law), predictor(kind, "hit")
 
     def miss(n: int, chosen: int) -> float:
-        return chosen_kind.evaluate(n, chosen, width, target, law).failure
+        return chosen_kind.evaluate(n, chosen, width, target, rule).failure
 
     return _least(miss, k, density, probability)
 
 
 def n_cover(
     eps: float,
-    law: Law,
+    law: str | Law,
     *,
     k: int | None = None,
     density: float | None = None,
@@ -94,8 +94,8 @@ def n_cover(
     ----------
     eps : float
         Tolerance, eps > 0.
-    law : Law
-        Law of one sample.
+    law : str or Law
+        Law of one sample, or the name of one.
     k : int, optional
         Fixed subset size, k >= 1. Exactly one of `k` and `density` is given.
     density : float, optional
@@ -125,18 +125,17 @@ def n_cover(
 
     Examples
     --------
-    >>> from slth.laws.uniform import Uniform
-    >>> [n_cover(1e-4, Uniform(), density=0.1, probability=p) for p in (0.5, 0.99)]
+    >>> [n_cover(1e-4, "uniform", density=0.1, probability=p) for p in (0.5, 0.99)]
     [46, 55]
     """
     width = as_real(eps, "eps", low=0.0, open_low=True)
     reach = None if radius is None else as_real(radius, "radius", low=0.0, open_low=True)
 
-    chosen_kind = predictor(kind, "cover")
+    rule, chosen_kind = as_law(law), predictor(kind, "cover")
 
     def uncovered(n: int, chosen: int) -> float:
         half = math.sqrt(chosen) if reach is None else reach
-        return chosen_kind.evaluate(n, chosen, width, half, law).failure
+        return chosen_kind.evaluate(n, chosen, width, half, rule).failure
 
     return _least(uncovered, k, density, probability)
 

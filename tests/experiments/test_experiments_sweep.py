@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from slth.errors import CapacityExceeded, InvalidInput, LedgerDamaged, SweepIncomplete
+from slth.errors import CapacityExceeded, InvalidInput, LedgerDamaged, MissingExtra, SweepIncomplete
 from slth.experiments import sweep as module
 from slth.experiments.bins import BEYOND, LOWEST, bin_of, edge_bin, edge_of_bin, edges
 from slth.experiments.cell import Cell, run_block
@@ -334,3 +335,15 @@ def test_table_formats(spec: Spec, tmp_path: Path) -> None:
     assert document["rows"][0]["hits"] == table[0].hits
     with pytest.raises(InvalidInput, match=r"`out` must end in .csv, .json, .parquet; got '.xls'"):
         table_bytes(table, ".xls")
+
+
+def test_parquet_holds_what_csv_holds(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_sweep(spec, tmp_path / "a.sqlite")
+    table = read_table(tmp_path / "a.sqlite", eps=(1e-2, 1e-1))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(MissingExtra, match=r"`out` .parquet needs pyarrow"):
+            table_bytes(table, ".parquet")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    read = parquet.read_table(io.BytesIO(table_bytes(table, ".parquet"))).to_pylist()
+    assert read == [{**asdict(row), "where": str(row.where)} for row in table]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from slth.errors import InvalidInput
 from slth.experiments import threshold as module
 from slth.experiments.export import Row
 from slth.experiments.intervals import clopper_pearson
-from slth.experiments.law_of_n import Family, slope, slopes, threshold_points
+from slth.experiments.law_of_n import Family, best_known, slope, slopes, threshold_points
 from slth.experiments.threshold import Evidence, bracket, bracket_rows, side_of, threshold
 
 
@@ -190,3 +191,10 @@ def test_rejects(change: dict[str, Any], message: str) -> None:
 def test_a_family_is_one_of_two() -> None:
     with pytest.raises(InvalidInput, match=r"exactly one of `k` and `density` must be given; got 1, 0.5"):
         Family(k=1, density=0.5)
+
+
+def test_of_rows_that_tried_the_same_the_longer_counts() -> None:
+    short, long, other = made_up(10, 3, 5, 10), made_up(10, 3, 450, 1000), made_up(12, 3, 7, 10)
+    assert best_known([short, other, long]) == (long, other)
+    assert best_known([long, short]) == (long,)
+    assert set(best_known([short, replace(long, where=1.0)])) == {short, replace(long, where=1.0)}

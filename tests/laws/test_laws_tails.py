@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import mpmath as mp
@@ -53,6 +54,43 @@ def test_ten_thousand_copies_are_nearly_normal(law: Law) -> None:
     third = law.sum_log_pdf(-0.9 * k, k)
     assert np.isfinite(third)
     assert third < -1000
+
+
+def tilted_density(mgf: Callable[[mp.mpc], mp.mpc], x: float, k: int) -> mp.mpf:
+    """f_k(x) = (1/pi) int_0^oo Re(M(c + i t)^k e^{-(c + i t) x}) dt through the saddlepoint c, in 40 digits."""
+    with mp.workdps(40):
+        log_m = lambda c: mp.log(mgf(mp.mpf(c)))  # noqa: E731
+        c = (
+            mp.findroot(lambda c: k * mp.diff(log_m, c) - x, mp.mpf(3 * x) / k + mp.mpf("1e-9"))
+            if x
+            else mp.mpf(0)
+        )
+        end = 14 / mp.sqrt(k * mp.diff(log_m, c, 2)) if x else mp.mpf(14 * 3) / mp.sqrt(k)
+        scale = k * log_m(c) - c * x if x else mp.mpf(0)
+
+        def integrand(t: mp.mpf) -> mp.mpf:
+            s = mp.mpc(c, t)
+            return mp.re(mp.exp(k * mp.log(mgf(s)) - s * x - scale))
+
+        return mp.exp(scale) * mp.quad(integrand, [end * i / 16 for i in range(17)]) / mp.pi
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("law", "mgf"),
+    [
+        (Uniform(), lambda s: mp.sinh(s) / s if s else mp.mpf(1)),
+        (LiveProduct(), lambda s: mp.shi(s) / s if s else mp.mpf(1)),
+    ],
+    ids=["uniform", "product"],
+)
+@pytest.mark.parametrize("deviations", [0.0, 1.3, 6.0, 25.0])
+def test_ten_thousand_copies_to_twelve_digits(
+    law: Law, mgf: Callable[[mp.mpc], mp.mpc], deviations: float
+) -> None:
+    k = 10_000
+    x = round(deviations * math.sqrt(k * law.variance), 2)
+    assert float(law.sum_pdf(x, k)) == pytest.approx(float(tilted_density(mgf, x, k)), rel=1e-12)
 
 
 @pytest.mark.parametrize(("transform", "law"), [(UNIFORM, Uniform()), (PRODUCT, LiveProduct())])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from slth.experiments.spec import parse_spec
 from slth.experiments.sweep import run_sweep
 from slth.plots.thresholds import draw_law_of_n
 from slth.reports.density import density_figure, with_measured
-from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes
+from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes, panels
 from slth.theory.frontier import density_table
 
 TEXT = """
@@ -49,9 +50,28 @@ def test_points_are_drawn_where_the_brackets_are(ledger: Path) -> None:
     assert len(bars) == len({p.probability for p in points})
     drawn = sorted(y for bar in bars for y in bar.lines[0].get_ydata())
     assert drawn == pytest.approx(sorted(0.5 * (p.y[0] + p.y[1]) for p in points))
+    assert "uniform, \u221ak, P = 1/2" in [bar.get_label() for bar in bars]
     legend = ax.get_legend()
     assert legend is not None
-    assert "uniform, P = 1/2" in [text.get_text() for text in legend.get_texts()]
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words[2:] == ["uniform, \u221ak", "P = 1/2", "P = 0.99", "P = 1 \u2212 \u03b5"][: len(words) - 2]
+    # the legend has the upper third for itself
+    assert ax.get_ylim()[1] == pytest.approx(1.5 * max(p.y[1] for p in points))
+
+
+def test_families_share_a_panel(ledger: Path) -> None:
+    points = measured_points(ledger)
+    halves = [p for p in points if p.law == "uniform" and p.probability == 0.5]
+    others = [replace(p, family="k=3") for p in halves]
+    chosen = dict(panels([*points, *others]))
+    assert {p.family for p in chosen["hit, k/n=0.5"]} == {"k/n=0.5"}
+    mixed = [*chosen["hit, k/n, uniform, P = 1/2"], *chosen["hit, fixed k, uniform, P = 1/2"]]
+    assert {p.family for p in mixed} == {"k/n=0.5", "k=3"}
+    assert {(p.event, p.law, p.probability) for p in mixed} == {("hit", "uniform", 0.5)}
+    ax = Figure().add_subplot()
+    *_, first, second = draw_law_of_n([p.summary() for p in mixed], ax)
+    assert {first.get_label(), second.get_label()} == {"k/n=0.5", "k=3"}
+    assert first.lines[0].get_color() != second.lines[0].get_color()
 
 
 def test_slopes_are_near_one(ledger: Path) -> None:
