@@ -64,7 +64,7 @@ def window_miss_probability(
     --------
     >>> from slth.laws.uniform import Uniform
     >>> one, several = (window_miss_probability(24, low, 11, 1e-3, 0.5, Uniform()) for low in (11, 6))
-    >>> bool(several < one / 1e3)
+    >>> bool(several < one / 30)
     True
     """
     size = as_integer(n, "n", low=1)
