@@ -22,9 +22,10 @@ from slth.theory.entropy import binary_entropy, log2_binomial
 from slth.tickets.arrangement import CHOOSING, halves
 from slth.tickets.bounds import a_posteriori
 from slth.tickets.certificate import pair_graph
-from slth.tickets.layer import TicketLayer
+from slth.tickets.layer import BLOCKS, TicketLayer
 from slth.tickets.scaling import scaled_slots, scales_of
 from slth.tickets.ticket import Ticket
+from slth.tickets.wiring import wiring
 
 SEED_BITS = 128
 # Two exponents of 12 bits, k and N of 20 bits, for each layer.
@@ -94,8 +95,8 @@ def ticket_code(ticket: Ticket) -> TicketCode:
 
 def _subset_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArray) -> float:
     """log2 of the number of allowed subsets, over all weights that are not zero."""
-    if layer.arrangement == "paper":
-        return _paper_bits(ticket, index, layer, filled)
+    if layer.arrangement in ("paper", BLOCKS):
+        return _sampled_bits(ticket, index, layer, filled)
     own = ticket.assembled(index)
     total = _chosen_bits(own.live_positive, layer, filled)
     if layer.signed:
@@ -116,14 +117,16 @@ def _chosen_bits(live: IntArray, layer: TicketLayer, filled: BoolArray) -> float
     )
 
 
-def _paper_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArray) -> float:
-    """As many live edges as the dead ones leave room for: any of these numbers is allowed."""
+def _sampled_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArray) -> float:
+    """Where samples hold dead edges: as many live ones as these leave room for; or one of each block."""
     total = 0.0
-    for j, first in enumerate(ticket.source.matched(index)):
+    for j, first in enumerate(wiring(ticket.source, index, layer.members).singles):
         signed = layer.signed and not (layer.biased and j == layer.inputs - 1)
         for half in halves(layer.arrangement, first, signed=signed):
             sizes = half.sizes(layer.k, layer.window)
-            if sizes is not None:
+            if layer.arrangement == BLOCKS:
+                total += int(filled[:, j].sum()) * layer.k * math.log2(half.whole.size // layer.k)
+            elif sizes is not None:
                 total += int(filled[:, j].sum()) * _log2_subsets(half.live.size, *sizes)
     return total
 

@@ -40,9 +40,11 @@ from slth.networks.domain import Domain
 from slth.networks.network import Network
 from slth.networks.slots import slots
 from slth.networks.source import SourceLayer
+from slth.tickets.arrangement import DIVIDED
 from slth.tickets.check import check
+from slth.tickets.layer import BLOCKS
 from slth.tickets.problem import Problem
-from slth.tickets.sizing import layer_size
+from slth.tickets.sizing import block_length, layer_size
 from slth.tickets.ticket import Ticket
 
 DENSITIES = (0.05, 0.1, 0.2, 0.35, 0.45)
@@ -184,7 +186,7 @@ class _Work:
             return None
         layers = predicted["layers"]
         owners = tuple(layer["owners"] for layer in layers)
-        even = tuple(halved(layer) for layer in layers)
+        steps = tuple(step_of(layer, density) for layer in layers)
 
         def look(copies: tuple[int, ...]) -> Look:
             cell = self.wanted.cell(density, copies=copies, owners=owners)
@@ -193,7 +195,7 @@ class _Work:
 
         reached: Look | None = None
         start = tuple(layer["copies"] for layer in layers)
-        for found, left in search(look, start, even, share=self.wanted.share):
+        for found, left in search(look, start, steps, share=self.wanted.share):
             self.total = self.done + self.wanted.trials * (left + _SIZES * later)
             if found.certified >= self.wanted.share * found.trials and (
                 reached is None or sum(found.copies) < sum(reached.copies)
@@ -253,9 +255,10 @@ class _Work:
         self.ledger.add_block(block, run=self.run, milliseconds=spent)
 
 
-def halved(layer: dict[str, Any]) -> bool:
-    """Whether the copies of a layer are divided between two halves in advance."""
-    return bool(layer["signed"]) and layer["arrangement"] in ("paper", "assigned")
+def step_of(layer: dict[str, Any], density: float) -> int:
+    """What the copies of a layer must be a multiple of: its halves, and its blocks."""
+    halves = 2 if layer["signed"] and layer["arrangement"] in DIVIDED else 1
+    return halves * (block_length(density) if layer["arrangement"] == BLOCKS else 1)
 
 
 def target_view(wanted: Frontier, density: float, found: dict[str, Any]) -> dict[str, Any]:

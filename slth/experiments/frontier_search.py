@@ -27,25 +27,24 @@ class Look:
     trials: int
 
 
-def copies_at(size: int, predicted: tuple[int, ...], even: tuple[bool, ...]) -> tuple[int, ...]:
-    """Copies of every layer at `size` 64ths of the prediction; even numbers where halves share them.
+def copies_at(size: int, predicted: tuple[int, ...], steps: tuple[int, ...]) -> tuple[int, ...]:
+    """Copies of every layer at `size` 64ths of the prediction, as the nearest multiples of its step.
 
     Examples
     --------
-    >>> copies_at(32, (70, 141), (False, True))
+    >>> copies_at(32, (70, 141), (1, 2))
     (35, 70)
     """
-    found = []
-    for number, halved in zip(predicted, even, strict=True):
-        step = 2 if halved else 1
-        found.append(max(step, step * round(number * size / (UNIT * step))))
-    return tuple(found)
+    return tuple(
+        max(step, step * round(number * size / (UNIT * step)))
+        for number, step in zip(predicted, steps, strict=True)
+    )
 
 
 def search(
     look: Callable[[tuple[int, ...]], Look],
     predicted: tuple[int, ...],
-    even: tuple[bool, ...],
+    steps: tuple[int, ...],
     *,
     share: float,
 ) -> Iterator[tuple[Look, int]]:
@@ -58,13 +57,13 @@ def search(
     seen: dict[tuple[int, ...], Look] = {}
 
     def looked(size: int) -> Iterator[tuple[Look, int]]:
-        copies = copies_at(size, predicted, even)
+        copies = copies_at(size, predicted, steps)
         if copies not in seen and len(seen) < LOOKS:
             seen[copies] = look(copies)
             yield seen[copies], _left(low, high)
 
     def reached(size: int) -> bool:
-        found = seen.get(copies_at(size, predicted, even))
+        found = seen.get(copies_at(size, predicted, steps))
         return found is not None and found.certified >= share * found.trials
 
     low, high = 0, UNIT
@@ -85,11 +84,11 @@ def search(
             high = down
     while high - low > 1 and len(seen) < LOOKS:
         middle = (low + high) // 2
-        at = copies_at(middle, predicted, even)
-        if at == copies_at(high, predicted, even):
+        at = copies_at(middle, predicted, steps)
+        if at == copies_at(high, predicted, steps):
             high = middle
             continue
-        if at == copies_at(low, predicted, even):
+        if at == copies_at(low, predicted, steps):
             low = middle
             continue
         yield from looked(middle)

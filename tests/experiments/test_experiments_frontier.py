@@ -160,7 +160,7 @@ def test_search_ends_beside_a_size_that_fails(predicted: tuple[int, ...], cut: f
         seen[copies] = Look(copies, 5 if sum(copies) >= cut * sum(predicted) else 4, 10)
         return seen[copies]
 
-    assert [found for found, _ in search(look, predicted, (False, False), share=0.5)] == list(seen.values())
+    assert [found for found, _ in search(look, predicted, (1, 1), share=0.5)] == list(seen.values())
     assert len(seen) <= LOOKS
     reached = [sum(c) for c, found in seen.items() if found.certified >= 5]
     failed = [sum(c) for c, found in seen.items() if found.certified < 5]
@@ -169,14 +169,14 @@ def test_search_ends_beside_a_size_that_fails(predicted: tuple[int, ...], cut: f
         return
     least = min(reached)
     assert all(value < least for value in failed)
-    below = {sum(copies_at(s, predicted, (False, False))) for s in range(1, 257)}
+    below = {sum(copies_at(s, predicted, (1, 1))) for s in range(1, 257)}
     between = [value for value in below if max(failed, default=0) < value < least]
     assert not between
 
 
-def test_copies_that_two_halves_share_are_even() -> None:
-    assert copies_at(33, (70, 141), (True, False)) == (36, 73)
-    assert copies_at(1, (10, 10), (True, False)) == (2, 1)
+def test_copies_are_multiples_of_their_steps() -> None:
+    assert copies_at(33, (70, 143), (2, 1)) == (36, 74)
+    assert copies_at(1, (10, 10), (2, 6)) == (2, 6)
 
 
 # --- cells ----------------------------------------------------------------------------------------------------
