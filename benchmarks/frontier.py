@@ -38,10 +38,12 @@ import json
 import math
 import multiprocessing
 import resource
+import signal
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,8 @@ DOMAINS = {"[0,1]": 0.0, "[-1,1]": -1.0}
 DENSITIES = (0.05, 0.45)
 # Sources with more parameters are planned, not built.
 MOST = 200_000_000
+# Seconds for one build of the ablation: the closest of very many subsets takes exponential time.
+LIMIT = 120
 KINDS = ("sizes", "slack", "ablation", "build")
 ABLATION = ("paper", "sign-matched", "assigned", "blocks", "gathered", "auto")
 
@@ -201,15 +205,34 @@ def slack(case: int) -> dict[str, Any]:
     return {"hidden width": widest, "k/n": density, **described(ticket)}
 
 
+@contextmanager
+def limited(seconds: int) -> Iterator[None]:
+    """TimeoutError after so many seconds."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def ablation(domain: str, arrangement: str, search: str) -> dict[str, Any]:
     example, region, eps = setting("digits", domain)
     how: dict[str, Any] = {"arrangement": arrangement, "search": search, "budget": "certificate"}
     try:
-        ticket, seconds, _ = built(
-            example.network, region, eps=eps, subset_density=0.2, inputs=example.inputs, **how
-        )
+        with limited(LIMIT):
+            ticket, seconds, _ = built(
+                example.network, region, eps=eps, subset_density=0.2, inputs=example.inputs, **how
+            )
     except slth.InvalidInput as error:
         return {"arrangement": arrangement, "search": search, "impossible": str(error)}
+    except TimeoutError:
+        return {"arrangement": arrangement, "search": search, "impossible": f"not done in {LIMIT} s"}
     off = np.linalg.norm(
         ticket.network().forward(example.inputs) - example.network.forward(example.inputs), axis=1
     )

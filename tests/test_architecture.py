@@ -56,7 +56,7 @@ CONFINED = {
     "cyclopts": ("cli/",),
     "rich": ("cli/",),
     "hypothesis": ("testing.py",),
-    "flint": ("laws/rigor.py",),
+    "flint": ("laws/rigor.py", "tickets/recheck.py"),
 }
 # The independent checker may not lean on what arranged, pruned or solved.
 CHECKER = "tickets/check.py"
