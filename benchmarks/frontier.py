@@ -1,6 +1,6 @@
 """How near certified tickets come to theory: two targets, two domains, every arrangement, feedback on and off.
 
-Run: python benchmarks/frontier.py FILE [--only sizes slack ablation build] [--small]
+Run: python benchmarks/frontier.py FILE [--only sizes slack recheck ablation build] [--small]
 
 Each job is one JSON line of FILE; run again, jobs that have their line are passed over. Without --only all are
 done; --small leaves the 784-500-10 network out. At the end the tables are printed from FILE.
@@ -8,6 +8,8 @@ done; --small leaves the 784-500-10 network out. At the end the tables are print
 sizes      a ticket at the predicted size for each target, domain and density, by the best arrangement and by
            the paper's with the theorem's budget (planned only, where the source is larger than MOST): m/m_t
            against Theorem 3 and the lower bound, and what the factor over that bound consists of.
+recheck    twenty certified trials of the shipped frontier, at random: built, checked, proved again with
+           python-flint.
 slack      certified bound over the measured lower estimate, ten tickets of hidden width up to 32, one wider.
 ablation   arrangement by arrangement, search by search: size, certified bound, errors over data.
 build      784-500-10 in a process of its own, saved, checked: wall time, processor time, peak memory.
@@ -52,7 +54,11 @@ import numpy as np
 import slth
 from slth.examples.digits import Digits, digits
 from slth.experiments.compression import ticket_code
+from slth.experiments.frontier import region_digest
+from slth.experiments.frontier_cell import FrontierLedger
+from slth.experiments.frontier_cell import build as rebuild
 from slth.experiments.frontier_theory import family_bits, family_bound, layer_facts, theorem_3
+from slth.experiments.shipped import shipped_ledger
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
 from slth.theory.entropy import log2_binomial
@@ -70,7 +76,7 @@ DENSITIES = (0.05, 0.45)
 MOST = 200_000_000
 # Seconds for one build of the ablation: the closest of very many subsets takes exponential time.
 LIMIT = 120
-KINDS = ("sizes", "slack", "ablation", "build")
+KINDS = ("sizes", "slack", "recheck", "ablation", "build")
 ABLATION = ("paper", "sign-matched", "assigned", "blocks", "gathered", "auto")
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
@@ -280,6 +286,34 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
+def recheck_some(count: int) -> dict[str, Any]:
+    """Certified trials on the 64-32-10 network, drawn from the shipped frontier: built, saved, checked, and proved
+    again in ball arithmetic."""
+    from slth.tickets.recheck import recheck
+
+    example = digits()
+    regions = [slth.Domain.box(low, 1.0, 64) for low in DOMAINS.values()]
+    with FrontierLedger(shipped_ledger("frontier"), read_only=True) as ledger:
+        cells = ledger.records()
+        trials = [
+            (cells[block.cell], block.block)
+            for block in ledger.blocks()
+            if json.loads(block.payload).get("outcome") == "certified"
+            and cells[block.cell].target == example.network.digest()
+        ]
+    ratios = []
+    for place in np.random.default_rng(5).permutation(len(trials))[:count]:
+        cell, trial = trials[place]
+        region = next(own for own in regions if region_digest(own) == cell.domain)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "ticket"
+            rebuild(cell, trial, example.network, region).save(path)
+            slth.check(path, example.network)
+            found = recheck(path)
+        ratios.append(found.bound / found.claimed)
+    return {"tickets": len(ratios), "of": len(trials), "largest bound again / claimed": max(ratios)}
+
+
 def jobs(small: bool) -> Iterator[Job]:
     """All jobs, cheap ones first."""
     ways = ({"arrangement": "auto", "budget": "certificate"}, {"arrangement": "paper", "budget": "theorem"})
@@ -291,6 +325,7 @@ def jobs(small: bool) -> Iterator[Job]:
                     key = f"sizes | {target} | {domain} | {density:g} | {how['arrangement']}"
                     yield key, lambda a=(target, domain, density, how): sizes(*a)
         if target == "digits":
+            yield "recheck | 20", lambda: recheck_some(20)
             for case in range(10):
                 yield f"slack | {case}", lambda c=case: slack(c)
             for domain in DOMAINS:

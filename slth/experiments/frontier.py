@@ -102,7 +102,7 @@ class Frontier:
 
     def cell(self, density: float, **rest: Any) -> FrontierCell:
         """The cell of a density: of the predicted size, or of the sizes in `rest`."""
-        region = hashlib.sha256(canonical_json(self.domain.to_json()).encode()).hexdigest()
+        region = region_digest(self.domain)
         return FrontierCell(self.target.digest(), region, self.eps, density, self.recipe, self.seed, **rest)
 
 
@@ -319,6 +319,11 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
             "quantised_bound": plain.bound,
         }
     }
+
+
+def region_digest(domain: Domain) -> str:
+    """sha256 of a domain's canonical JSON."""
+    return hashlib.sha256(canonical_json(domain.to_json()).encode()).hexdigest()
 
 
 def domain_words(domain: Domain) -> str:
