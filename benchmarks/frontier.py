@@ -93,7 +93,9 @@ def planned(target: slth.Network, domain: slth.Domain, eps: float, density: floa
     """m of the source that `slth.prune` would draw."""
     problem = Problem.of(target, domain)
     none = (None,) * len(problem.nodes)
-    wishes = Wishes(how["arrangement"], density, 0, none, none)
+    wishes = Wishes(
+        arrangement=how["arrangement"], subset_density=density, window=0, law="uniform", k=none, copies=none
+    )
     tolerances = budgeted(problem, eps, how["budget"], how["arrangement"])
     return sum(plan.source.parameters for plan in plan_layers(problem, tolerances, wishes, None))
 
@@ -287,8 +289,8 @@ def _peak() -> float:
 
 
 def recheck_some(count: int) -> dict[str, Any]:
-    """Certified trials on the 64-32-10 network, drawn from the shipped frontier: built, saved, checked, and proved
-    again in ball arithmetic."""
+    """Certified trials on the 64-32-10 network, drawn from the shipped frontier: built, saved, checked, and
+    proved again in ball arithmetic."""
     from slth.tickets.recheck import recheck
 
     example = digits()

@@ -31,6 +31,7 @@ def run(
     arrangement: Literal["auto", "sign-matched", "paper", "assigned", "blocks", "gathered"] = "auto",
     search: Literal["within", "closest", "feedback"] = "within",
     window: int = 0,
+    law: Literal["uniform", "normal"] = "uniform",
     budget: Literal["frobenius", "theorem", "certificate"] = "certificate",
     trials: int = 10,
     share: float = 0.5,
@@ -65,7 +66,7 @@ def run(
         box:LOW:HIGH, ball:RADIUS, or a .json file.
     density
         Subset densities k / n. Default: 0.05 0.1 0.2 0.35 0.45.
-    arrangement, search, window, budget
+    arrangement, search, window, law, budget
         As in `slth prune`.
     trials
         Sources drawn at each size.
@@ -100,7 +101,7 @@ def run(
         name=name or (target if target in EXAMPLES else Path(target).stem),
         scale=scale,
         densities=tuple(density) if density else DENSITIES,
-        recipe=Recipe(arrangement, search, budget, window),
+        recipe=Recipe(arrangement, search, budget, window, law),
         trials=trials,
         share=share,
         seed=seed,

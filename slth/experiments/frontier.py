@@ -295,6 +295,7 @@ def _predicted(wanted: Frontier, density: float, layers: Sequence[dict[str, Any]
                 k=None,
                 window=layer["window"],
                 failure=math.log(2.0) / len(layers),
+                law=wanted.recipe.law,
             )
         except CapacityExceeded:
             return None

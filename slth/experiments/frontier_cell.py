@@ -32,6 +32,7 @@ class Recipe:
     search: str = "within"
     budget: str = "certificate"
     window: int = 0
+    law: str = "uniform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def build(
     seed = cell.trial_seed(trial)
     source = None
     if cell.copies is not None:
-        source = Source.for_network(target, cell.copies, seed=seed, owners=cell.owners)
+        source = Source.for_network(target, cell.copies, seed=seed, law=cell.recipe.law, owners=cell.owners)
     return prune(
         target,
         source,
@@ -142,6 +143,7 @@ def build(
         budget=cell.recipe.budget,
         window=cell.recipe.window,
         seed=seed,
+        law=cell.recipe.law,
         threads=threads,
     )
 

@@ -100,6 +100,7 @@ class FrontierRow:
     search: str
     budget: str
     window: int
+    law: str
     arrangements: tuple[str, ...]
     copies: tuple[int, ...]
     k: tuple[int, ...]
@@ -193,6 +194,7 @@ def _row(
         search=plain.recipe.search,
         budget=plain.recipe.budget,
         window=plain.recipe.window,
+        law=plain.recipe.law,
         arrangements=tuple(layer["arrangement"] for layer in ticket["layers"]),
         copies=tuple(layer["copies"] for layer in ticket["layers"]),
         k=tuple(layer["k"] for layer in ticket["layers"]),

@@ -11,7 +11,7 @@ from slth.plots.frontier import draw_frontier
 from slth.reports.figures import render
 
 SIZE = (6.6, 5.4)
-_NAMED = ("target", "domain", "eps", "relative_eps", "arrangement", "budget", "search", "window")
+_NAMED = ("target", "domain", "eps", "relative_eps", "arrangement", "budget", "search", "window", "law")
 
 
 def series_of(rows: Iterable[FrontierRow]) -> dict[str, list[FrontierRow]]:

@@ -22,7 +22,7 @@ from slth.networks.domain import Domain
 from slth.networks.norms import balanced_weights
 from slth.networks.source import Source
 from slth.tickets.certificate import pair_graph
-from slth.tickets.layer import PRODUCT_SCALE, TicketLayer
+from slth.tickets.layer import TicketLayer
 from slth.tickets.pairs import LayerPair
 from slth.tickets.storage import Contents, read_contents
 
@@ -134,6 +134,7 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
     problems: list[str] = []
     values: list[tuple[FloatArray, FloatArray | None]] = []
     edges = 0
+    scale = 2.0 ** (-2 * contents.source.scale_bits)
     for index, layer in enumerate(contents.construction.layers):
         stored = (contents.positive[index], contents.negative[index])
         sums: dict[tuple[int, int, int], int] = {}
@@ -146,7 +147,7 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
             wrong = [
                 (i, j)
                 for (i, j), value in np.ndenumerate(matrix)
-                if int(value / PRODUCT_SCALE) != sums.get((half, i, j), 0) or value % PRODUCT_SCALE
+                if int(value / scale) != sums.get((half, i, j), 0) or value % scale
             ]
             if wrong:
                 problems.append(
@@ -157,7 +158,7 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
 
 
 def _products(source: Source, index: int, layer: TicketLayer) -> Iterator[tuple[int, int, int, int]]:
-    """(half, output, input, product) of every kept edge, weights drawn one by one; products at scale 2^-46."""
+    """(half, output, input, product) of every kept edge, weights drawn one by one, products of numerators."""
     by_input = layer.owners == "inputs"
     single, shared = (0, 1) if by_input else (1, 0)
     one = 2.0**source.scale_bits

@@ -23,6 +23,7 @@ def row(target: str = "a", density: float = 0.1, **changes: object) -> FrontierR
         "search": "within",
         "budget": "certificate",
         "window": 0,
+        "law": "uniform",
         "arrangements": ("assigned",),
         "copies": (10,),
         "k": (2,),
