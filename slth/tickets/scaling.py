@@ -21,6 +21,8 @@ from slth.networks.layers import Linear
 from slth.networks.network import Network
 from slth.networks.slots import from_slots, linear_nodes, slots, to_slots
 
+_LARGEST = 1000
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -36,7 +38,10 @@ class Scale:
 
 
 def scales_of(network: Network) -> tuple[Scale, ...]:
-    """Scale of each linear node, in topological order: the smallest weights that serve, biases not below."""
+    """Scale of each linear node, in topological order: the smallest weights that serve, biases not below.
+
+    Raises InvalidInput, naming the node, when weights are beyond 2^1000 or all below 2^-1000.
+    """
     return tuple(_scale(node) for node in linear_nodes(network))
 
 
@@ -44,6 +49,11 @@ def _scale(node: Linear) -> Scale:
     weight = _exponent(node.coefficients)
     bias = None if node.bias is None else _exponent(node.bias)
     own = next((e for e in (weight, bias) if e is not None), 0)
+    if max(abs(own), abs(bias or 0)) > _LARGEST:
+        raise InvalidInput(
+            f"`target`: layer {node.name!r} has weights of about 2^{own}, beyond 2^{_LARGEST} or its inverse. "
+            "Rescale it."
+        )
     return Scale(own, own if bias is None else max(own, bias))
 
 

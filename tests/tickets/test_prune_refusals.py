@@ -96,3 +96,12 @@ def test_an_arrangement_that_does_not_suit_a_layer_names_it() -> None:
     source = slth.Source(seed=1, layers=(slth.SourceLayer(4, 40, 4), slth.SourceLayer(5, 40, 2)))
     with pytest.raises(slth.InvalidInput, match=r"a given source decides who owns them"):
         slth.prune(target(), source, domain=box(), eps=0.1, arrangement="gathered")
+
+
+@pytest.mark.parametrize("size", [1e308, 1e-308])
+def test_weights_at_the_ends_of_the_range_are_refused(size: float) -> None:
+    goal = slth.dense_network([[[size, 0.0]]], [[0.0]])
+    with pytest.raises(
+        slth.InvalidInput, match=r"layer 'layer1' has weights of about 2\^-?10\d\d, beyond 2\^1000"
+    ):
+        slth.prune(goal, domain=box(size=2), eps=0.1)
