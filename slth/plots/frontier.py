@@ -70,6 +70,8 @@ def _draw_measured(rows: Sequence[FrontierRow], label: str, colour: str, marker:
     open_high = [r.m_high is None for r in rows]
     for ends, down in ((open_low, True), (open_high, False)):
         places = [i for i, is_open in enumerate(ends) if is_open]
+        if not places:
+            continue
         ax.plot(
             [x[i] for i in places],
             [y[i] * (0.9 if down else 1.11) for i in places],
@@ -102,6 +104,9 @@ def _legend(ax: Axes) -> None:
     kinds = [
         Line2D([], [], color=INK, linestyle=dash, linewidth=1.1, label=label) for dash, label in LINES.values()
     ]
+    if any(line.get_marker() in ("v", "^") and line.get_color() == QUIET for line in ax.get_lines()):
+        label = "end of the interval not shown by any size"
+        kinds.append(Line2D([], [], color=QUIET, linestyle="none", marker="^", markersize=3.0, label=label))
     handles, _ = ax.get_legend_handles_labels()
     ax.legend(
         handles=[*handles, *kinds],
