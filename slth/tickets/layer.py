@@ -173,7 +173,7 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     """Regenerate layer `index` of `source` and sum the products of the kept edges, in exact integers.
 
     Time O(d' D N); memory a bounded block. Raises CapacityExceeded when a sum leaves the integers that
-    float64 holds exactly (|P| >= 128), which no target weight within [-1, 1] can cause.
+    float64 holds exactly (|P| >= 128 for uniform weights), which no target weight within [-1, 1] can cause.
     """
     own = wiring(source, index, layer.members)
     by_input = layer.owners == "inputs"

@@ -93,7 +93,8 @@ def prune(
         k / n aimed at, in (0, 1).
     arrangement : {"auto", "sign-matched", "paper", "assigned", "blocks", "gathered"}
         Which neurons may serve which weight; see `slth.tickets.arrangement`. "auto": for each layer the one
-        that is predicted to need the fewest parameters.
+        that is predicted to need the fewest parameters; with `copies` given, the one that has the fewest,
+        whether or not they will do.
     search : {"within", "closest", "feedback"}
         Any subset within the tolerance; the closest one (slower; a smaller certified bound); or, in chains of
         dense layers, the closest to a target that cancels what earlier weights left on `inputs` (a smaller
@@ -248,7 +249,9 @@ class _Builder:
         members = None
         if plan.arrangement in CHOOSING:
             members = assigned_members(self.source, index, signed=task.signed, biased=task.biased)
-        packed, missed = self.finished.get(task), list[Unreached]()
+        # What feedback moves depends on data and on earlier layers: it is made anew.
+        packed = None if evidence is not None else self.finished.get(task)
+        missed: list[Unreached] = []
         if evidence is not None:
             edges, missed = fill_steered(
                 self.source, task, members, evidence, scale, threads=self.threads, progress=self.progress
