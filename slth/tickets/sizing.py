@@ -37,7 +37,7 @@ _SIZES = 12
 
 @dataclass(frozen=True)
 class Size:
-    """k edges per weight and half; `copies` N hidden neurons per input."""
+    """k edges per weight and half; `copies` N hidden neurons per owner."""
 
     k: int
     copies: int
@@ -67,12 +67,14 @@ def layer_size(
     # Copies that one half draws from: all of them when signs are matched, otherwise its own group.
     groups = 2 if signed and arrangement in DIVIDED else 1
     if arrangement == "blocks":
-        length = block_length(subset_density)
 
-        def missed(blocks: int) -> float:
+        def missed(blocks: int, length: int) -> float:
             return supply.expected_block_misses(blocks, length, tolerance, values, counts)
 
-        number = k if k is not None else _least(missed, failure, start=1)
+        if k is not None:
+            return Size(k, groups * k * _least(lambda length: missed(k, max(2, length)), failure, start=2))
+        length = block_length(subset_density)
+        number = _least(lambda blocks: missed(blocks, length), failure, start=1)
         return Size(number, groups * number * length)
 
     def misses(copies: int) -> float:

@@ -265,6 +265,8 @@ def test_one_edge_of_every_block(tmp_path, low: float) -> None:
             counts = edges[j].reshape(-1, 4, layer.outputs).sum(axis=1)
             assert counts.max() == 1
             assert counts.mean() > 0.5  # but for the few of the wrong sign, whose choice carries nothing
+    given = slth.prune(goal, domain=box(low, 1.0, 8), eps=0.05, arrangement="blocks", k=5)
+    assert all(layer.k == 5 and layer.copies % 5 == 0 for layer in given.layers)
     with pytest.raises(
         slth.InvalidInput, match="`copies` must give every half k blocks of equal length; got 20"
     ):
