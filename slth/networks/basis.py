@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -269,12 +268,9 @@ class OrbitBasis(Basis):
 
     def columns(self, x: FloatArray) -> FloatArray:
         """Sums of the inputs that carry a label, for each row: a sparse 0/1 matrix (p*s, t) applied."""
-        from scipy.sparse import csr_array
-
         rows, places = np.nonzero(self.labels >= 0)
         target = self.labels[rows, places] * self.outputs + rows
-        shape = (self.count * self.outputs, self.inputs)
-        indicator = csr_array((np.ones(rows.size), (target, places)), shape=shape)
+        indicator = _indicator(target, places, (self.count * self.outputs, self.inputs))
         flat = np.ascontiguousarray(x.reshape(-1, self.inputs).T)
         sums = np.ascontiguousarray((indicator @ flat).T)
         return sums.reshape(*x.shape[:2], self.count, self.outputs)
@@ -285,12 +281,9 @@ class OrbitBasis(Basis):
         if o >= i:
             return super().apply(coefficients, x)
         batch, rows = len(x), coefficients.transpose(0, 2, 1).reshape(o * p, i)
-        places = np.nonzero(self.labels >= 0)
-        shape = (self.outputs, p * self.inputs)
-        from scipy.sparse import csr_array
-
-        reads = self.labels[places] * self.inputs + places[1]
-        indicator = csr_array((np.ones(reads.size), (places[0], reads)), shape=shape)
+        targets, places = np.nonzero(self.labels >= 0)
+        reads = self.labels[targets, places] * self.inputs + places
+        indicator = _indicator(targets, reads, (self.outputs, p * self.inputs))
         result = np.empty((batch, o, self.outputs))
         step = max(1, COLUMN_BYTES // (8 * o * p * self.inputs))
         for start in range(0, batch, step):
@@ -370,32 +363,6 @@ class Translations(Windows, Basis):
         return {"kind": "translations", **self.to_json()}
 
 
-def basis_from_spec(record: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Basis:
-    """Basis of a description (`spec`, with kind; none means matrices) and its arrays, strict.
-
-    Raises
-    ------
-    InvalidInput
-        If the kind is unknown or fields or arrays are not exactly those of the kind.
-    """
-    kind = record.get("kind", "dense")
-    names = {"dense": ({"basis"}, {"bias_basis"}), "orbits": ({"labels", "bias_labels"}, set())}
-    if kind == "translations":
-        if arrays:
-            raise InvalidInput(
-                f"`arrays` of a convolution must be coefficients and bias; got {sorted(arrays)}."
-            )
-        return Translations.from_json({key: value for key, value in record.items() if key != "kind"})
-    if kind not in names or (record and set(record) != {"kind"}):
-        raise InvalidInput(f"`basis` must be of a known kind; got {dict(record)!r:.80}.")
-    required, optional = names[kind]
-    if not required <= set(arrays) <= required | optional:
-        raise InvalidInput(f"`arrays` of a basis must be {sorted(required)}; got {sorted(arrays)}.")
-    if kind == "orbits":
-        return OrbitBasis(arrays["labels"], arrays["bias_labels"])
-    return DenseBasis(arrays["basis"], arrays.get("bias_basis"))
-
-
 def _labels(value: Any, name: str, ndim: int, *, low: int) -> IntArray:
     array = np.asarray(value)
     if array.dtype.kind not in "iu" or array.ndim != ndim or array.size == 0:
@@ -415,6 +382,13 @@ def _labels(value: Any, name: str, ndim: int, *, low: int) -> IntArray:
         )
     labels: IntArray = read_only(np.array(array, dtype=np.int64, order="C"))
     return labels
+
+
+def _indicator(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> Any:
+    """The sparse matrix with ones at the given places."""
+    from scipy.sparse import csr_array
+
+    return csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
 
 
 def _first(flags: npt.NDArray[np.bool_]) -> int | None:

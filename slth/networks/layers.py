@@ -276,8 +276,8 @@ class Linear(Node):
 
 
 @dataclass(frozen=True)
-class ReLU(Node):
-    """max(x, 0) of each entry of the node `input`."""
+class Unary(Node):
+    """What nodes that read one other node share."""
 
     name: str
     input: str
@@ -290,6 +290,11 @@ class ReLU(Node):
     def parents(self) -> tuple[str, ...]:
         """The one node it reads."""
         return (self.input,)
+
+
+@dataclass(frozen=True)
+class ReLU(Unary):
+    """max(x, 0) of each entry of the node `input`."""
 
     def output_size(self, sizes: Sequence[int]) -> int:
         """That of the parent."""
@@ -301,20 +306,8 @@ class ReLU(Node):
 
 
 @dataclass(frozen=True)
-class Flatten(Node):
+class Flatten(Unary):
     """The node `input` unchanged: values are flat vectors already. Keeps the name that a reader met."""
-
-    name: str
-    input: str
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        check_name(self.input, f"input of node {self.name!r}")
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """The one node it reads."""
-        return (self.input,)
 
     def output_size(self, sizes: Sequence[int]) -> int:
         """That of the parent."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from slth._typing import FloatArray
 from slth._validate import as_integer, read_only
 from slth.errors import InvalidInput
-from slth.networks.layers import MAX_SIZE, Node, check_name
+from slth.networks.layers import MAX_SIZE, Unary
 from slth.networks.windows import Windows, gather
 
 # Bytes of windows gathered at once; larger batches are done in pieces.
@@ -19,17 +20,15 @@ GATHER_BYTES = 2**26
 
 
 @dataclass(frozen=True)
-class Pool(Node):
+class Pool(Unary):
     """What both pools share: windows over each of `features` features (channels)."""
 
-    name: str
-    input: str
     features: int
     windows: Windows
+    _fill: ClassVar[float]  # what padded places hold
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        check_name(self.input, f"input of node {self.name!r}")
+        Unary.__post_init__(self)
         features = as_integer(self.features, f"features of node {self.name!r}", low=1, high=MAX_SIZE)
         object.__setattr__(self, "features", features)
         if type(self.windows) is not Windows or self.windows.padding_mode != "zeros":
@@ -39,11 +38,6 @@ class Pool(Node):
                 f"`padding of node {self.name!r}` must leave every window part of the input; "
                 f"got {self.windows.padding} for windows of {self.windows.kernel}."
             )
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """The one node it reads."""
-        return (self.input,)
 
     def output_size(self, sizes: Sequence[int]) -> int:
         """Windows times features; the parent must have positions times features."""
@@ -59,23 +53,20 @@ class Pool(Node):
         """The pooled features, one after the other."""
         batch = values[0].shape[0]
         x = values[0].reshape(batch * self.features, self.windows.inputs)
-        table, fill = self.windows.table(), self._fill()
+        table = self.windows.table()
         result = np.empty((x.shape[0], self.windows.outputs))
         step = max(1, GATHER_BYTES // (8 * table.size))
         for start in range(0, x.shape[0], step):
-            result[start : start + step] = self._pooled(gather(x[start : start + step], table, fill))
+            result[start : start + step] = self._pooled(gather(x[start : start + step], table, self._fill))
         return result.reshape(batch, self.features * self.windows.outputs)
 
     def spec(self) -> dict[str, Any]:
         """Features and windows."""
         return {"features": self.features, "windows": self.windows.to_json()}
 
-    def _fill(self) -> float:
-        return 0.0
-
+    @abstractmethod
     def _pooled(self, entries: FloatArray) -> FloatArray:
         """(B, p, s) to (B, s)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -95,6 +86,7 @@ class AveragePool(Pool):
     """
 
     count_padding: bool = True
+    _fill: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         Pool.__post_init__(self)
@@ -135,6 +127,8 @@ class AveragePool(Pool):
 class MaxPool(Pool):
     """Largest entry of each window, padding left out. For the certificate, see `lipschitz_squared`."""
 
+    _fill: ClassVar[float] = -np.inf
+
     @property
     def lipschitz_squared(self) -> int:
         """Square of a Lipschitz constant for l2 norms: the largest number of windows that read one entry.
@@ -143,9 +137,6 @@ class MaxPool(Pool):
         up to at most this many times those of the inputs.
         """
         return self.windows.overlap
-
-    def _fill(self) -> float:
-        return -np.inf
 
     def _pooled(self, entries: FloatArray) -> FloatArray:
         pooled: FloatArray = entries.max(axis=1)

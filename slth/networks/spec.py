@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slth.errors import InvalidInput
-from slth.networks.basis import basis_from_spec
+from slth.networks.basis import Basis, DenseBasis, OrbitBasis, Translations
 from slth.networks.layers import Add, Flatten, Input, Linear, Node, ReLU
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.networks.windows import Windows
@@ -114,8 +114,28 @@ def _node(record: object, arrays: Arrays) -> Node:
 
 def _linear(name: str, parents: list[str], size: int, spec: dict[str, Any], arrays: Arrays) -> Linear:  # noqa: ARG001
     rest = {label: array for label, array in arrays.items() if label not in ("coefficients", "bias")}
-    basis = basis_from_spec(spec.get("basis", {}), rest)
+    basis = _basis(spec.get("basis", {}), rest)
     return Linear(name, parents[0], arrays["coefficients"], basis, arrays.get("bias"), spec.get("groups", 1))
+
+
+def _basis(record: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Basis:
+    """Basis of its description (with kind; none means matrices) and its arrays, strict."""
+    kind = record.get("kind", "dense")
+    names = {"dense": ({"basis"}, {"bias_basis"}), "orbits": ({"labels", "bias_labels"}, set())}
+    if kind == "translations":
+        if arrays:
+            raise InvalidInput(
+                f"`arrays` of a convolution must be coefficients and bias; got {sorted(arrays)}."
+            )
+        return Translations.from_json({key: value for key, value in record.items() if key != "kind"})
+    if kind not in names or (record and set(record) != {"kind"}):
+        raise InvalidInput(f"`basis` must be of a known kind; got {dict(record)!r:.80}.")
+    required, optional = names[kind]
+    if not required <= set(arrays) <= required | optional:
+        raise InvalidInput(f"`arrays` of a basis must be {sorted(required)}; got {sorted(arrays)}.")
+    if kind == "orbits":
+        return OrbitBasis(arrays["labels"], arrays["bias_labels"])
+    return DenseBasis(arrays["basis"], arrays.get("bias_basis"))
 
 
 _BUILDERS: dict[str, Any] = {
