@@ -1,6 +1,8 @@
-"""The array types that slth's signatures share."""
+"""The types that slth's signatures share: arrays, and what is called to report progress."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,3 +12,5 @@ IntArray = npt.NDArray[np.int64]
 ByteArray = npt.NDArray[np.uint8]
 WordArray = npt.NDArray[np.uint64]
 BoolArray = npt.NDArray[np.bool_]
+
+Progress = Callable[[str, int, int], None]  # stage, done, total

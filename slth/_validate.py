@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import secrets
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,16 @@ def as_real(
     if high is not None and (number >= high if open_high else number > high):
         raise InvalidInput(rule)
     return number
+
+
+def as_fraction(value: Any, name: str) -> float:
+    """Return `value` as a float strictly between 0 and 1."""
+    return as_real(value, name, low=0.0, high=1.0, open_low=True, open_high=True)
+
+
+def as_seed(value: Any) -> int:
+    """Return `value` if it is a seed of random streams, or one drawn from the system in place of None."""
+    return secrets.randbits(64) if value is None else as_integer(value, "seed", low=0, high=2**128 - 1)
 
 
 def as_floats(values: npt.ArrayLike, name: str, *, ndim: int | tuple[int, ...]) -> FloatArray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slth._typing import BoolArray
-from slth._validate import as_integer, as_real
+from slth._validate import as_fraction, as_integer, as_real
 from slth.baselines.architecture import Architecture, Arrays, architecture, glorot, no_biases
 from slth.baselines.streams import AGAIN, INITIAL, MASK, stream
 from slth.baselines.task import Task, digits_task
@@ -46,7 +46,7 @@ class Pruning:
 
     def __post_init__(self) -> None:
         as_integer(self.rounds, "rounds", low=0, high=1000)
-        as_real(self.rate, "rate", low=0.0, high=1.0, open_low=True, open_high=True)
+        as_fraction(self.rate, "rate")
         as_real(self.conv_rate, "conv_rate", low=0.0, high=1.0, open_high=True)
         as_integer(self.rewind, "rewind", low=0)
 

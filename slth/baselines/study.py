@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from slth import __version__
+from slth._typing import Progress
 from slth._validate import as_choice
 from slth.baselines.cells import (
     CONSTRUCTED,
@@ -34,11 +28,10 @@ from slth.baselines.magnitude import Pruning
 from slth.baselines.probability_mask import RECIPE as PROBABILITY_RECIPE
 from slth.baselines.study_ledger import StudyLedger
 from slth.baselines.training import Recipe
-from slth.errors import InvalidInput, SlthError, SweepIncomplete
-from slth.experiments.executors import SERIAL, open_executor
-from slth.experiments.ledger import Block
-
-Progress = Callable[[str, int, int], None]
+from slth.errors import SweepIncomplete
+from slth.experiments.driver import Done, Task, drive
+from slth.experiments.executors import SERIAL, Shard, open_executor, shard_index
+from slth.experiments.ledger import versions
 
 DENSE, CONV = "300-100", "conv:8-16:32"
 # as many weights, within 1 %, as the source of the constructed tickets with k/n = 0.2
@@ -132,15 +125,6 @@ def study_cells(name: str) -> list[StudyCell]:
     return STUDIES[as_choice(name, "study", tuple(STUDIES))]()
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a worker hands back."""
-
-    payload: str
-    milliseconds: int
-    where: dict[str, str]
-
-
 def do_cell(canonical: str) -> Done:
     """Do one cell; this is what a worker runs."""
     cell = StudyCell.from_canonical(canonical)
@@ -150,15 +134,7 @@ def do_cell(canonical: str) -> Done:
     began = time.perf_counter()
     payload = run_cell(cell)
     spent = round(1000 * (time.perf_counter() - began))
-    where = {
-        "slth": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": str(load_torch().__version__),
-        "machine": platform.machine(),
-        "system": platform.system(),
-    }
-    return Done(payload, spent, where)
+    return Done(payload, spent, versions(torch=str(load_torch().__version__)))
 
 
 def run_study(
@@ -167,7 +143,7 @@ def run_study(
     *,
     executor: str = SERIAL,
     workers: int | None = None,
-    shard: tuple[int, int] | None = None,
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> tuple[int, int]:
     """Do the cells that the ledger lacks, and write each as it is finished.
@@ -200,63 +176,36 @@ def run_study(
         If cells could not be done; all others are in the ledger.
     """
     load_torch()
-    index, shards = shard or (1, 1)
-    if not 1 <= index <= shards:
-        raise InvalidInput(f"`shard` must be i/n with 1 <= i <= n; got {index}/{shards}.")
-    mine = [cell for place, cell in enumerate(cells) if place % shards == index - 1]
+    index, shards = shard_index(shard)
+    mine = [cell for place, cell in enumerate(cells) if place % shards == index]
     with StudyLedger(path) as ledger:
         ledger.records()
         finished = {block.cell for block in ledger.blocks()}
         for cell in mine:
             ledger.file(cell)
-        missing = [cell for cell in mine if cell.digest not in finished]
+        missing = {cell.digest: cell for cell in mine if cell.digest not in finished}
         if missing:
+            tasks = [Task(digest, 0, do_cell, (cell.canonical,)) for digest, cell in missing.items()]
             with open_executor(executor, workers) as (pool, in_flight):
-                failures = _drive(pool, in_flight, missing, ledger, len(mine), progress)
+                failures = drive(
+                    pool,
+                    in_flight,
+                    tasks,
+                    ledger,
+                    total=len(mine),
+                    stage="study",
+                    unit="cells",
+                    progress=progress,
+                )
             if failures:
+                problems = tuple(
+                    f"cell {digest[:12]} ({missing[digest].method}): {error}"
+                    for digest, error in failures.items()
+                )
                 raise SweepIncomplete(
-                    f"{len(failures)} cell(s) could not be done; all others are in {path}. "
-                    + " ".join(failures[:5]),
-                    tuple(failures),
+                    f"{len(problems)} cell(s) could not be done; all others are in {path}. "
+                    + " ".join(problems[:5]),
+                    problems,
                 )
         finished = {block.cell for block in ledger.blocks()}
         return sum(cell.digest in finished for cell in mine), len(mine)
-
-
-def _drive(
-    pool: Executor,
-    in_flight: int,
-    cells: list[StudyCell],
-    ledger: StudyLedger,
-    total: int,
-    progress: Progress | None,
-) -> list[str]:
-    """Keep the executor busy until every cell is written or has failed; return what failed."""
-    waiting: Iterator[StudyCell] = iter(cells)
-    running: dict[Future[Done], StudyCell] = {}
-    failures: list[str] = []
-    done = total - len(cells)
-    while True:
-        if progress is not None:
-            progress("study", done, total)
-        while len(running) < in_flight and (cell := next(waiting, None)) is not None:
-            running[pool.submit(do_cell, cell.canonical)] = cell
-        if not running:
-            return failures
-        # the timeout lets Ctrl-C through where a wait would hold it back
-        ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in ended:
-            cell = running.pop(future)
-            try:
-                result = future.result()
-            except SlthError as error:
-                failures.append(f"cell {cell.digest[:12]} ({cell.method}): {error}")
-                continue
-            except BrokenProcessPool:
-                raise SweepIncomplete(
-                    f"a worker process died; {done} of {total} cells are in {ledger.path}. "
-                    "Run the same command again to go on."
-                ) from None
-            run = ledger.add_run(result.where)
-            ledger.add_block(Block(cell.digest, 0, result.payload), run=run, milliseconds=result.milliseconds)
-            done += 1

@@ -80,11 +80,7 @@ def merge(out: Path, ledgers: list[Path], *, common: Common = COMMON) -> int:
     """
     from slth.baselines.study_ledger import StudyLedger
 
-    new = 0
-    with StudyLedger(out) as ledger:
-        for path in ledgers:
-            with StudyLedger(path, read_only=True) as other:
-                new += ledger.take_over(other)
+    new = StudyLedger.gather(out, ledgers)
     if common.json:
         print_json("compare-merge", {"ledger": str(out), "new_cells": new})
     else:

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from slth.cli.inputs import choose_seed, number_or_word, seed_words
-from slth.cli.output import COMMON, Common, print_json, print_pairs, progress_bar
-
-EXIT = {"verified": 0, "refuted": 1, "undecided": 3, None: 0}
+from slth.cli.output import COMMON, VERDICT_EXIT, Common, print_json, print_pairs, progress_bar
 
 
 def command(
@@ -92,7 +90,7 @@ def command(
         )
     if common.json:
         print_json("estimate", {**result.summary(), "seed_drawn": drawn})
-        return EXIT[result.verdict]
+        return VERDICT_EXIT[result.verdict]
     pairs: list[tuple[str, Any]] = [(f"P({event})", str(result.proportion))]
     if result.claim is not None:
         pairs += [("claim", result.claim.text), ("verdict", f"{result.verdict}: {result.reason}")]
@@ -100,4 +98,4 @@ def command(
     end = result.experiment.where
     place = f"target {end}" if event == "hit" else f"range [-{end:g}, {end:g}]"
     print_pairs(pairs, title=f"n={n}, k={k}, eps={eps:g}, {result.experiment.law.name} law, {place}")
-    return EXIT[result.verdict]
+    return VERDICT_EXIT[result.verdict]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from slth._typing import FloatArray
-from slth._validate import as_floats, as_integer, as_real
+from slth._validate import as_floats, as_real, as_seed
 from slth.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -154,11 +153,9 @@ def seed_words(seed: int, drawn: bool) -> str:
     return f"{seed}{' (drawn now; give it to repeat this run)' if drawn else ''}"
 
 
-def choose_seed(seed: int | None, bits: int = 64) -> tuple[int, bool]:
+def choose_seed(seed: int | None) -> tuple[int, bool]:
     """The seed to use, and whether it was drawn here (then the command prints it)."""
-    if seed is None:
-        return secrets.randbits(bits), True
-    return as_integer(seed, "seed", low=0, high=2**128 - 1), False
+    return as_seed(seed), seed is None
 
 
 def _read_file(path: Path) -> FloatArray:

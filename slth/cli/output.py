@@ -7,7 +7,7 @@ import enum
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,8 +17,10 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from slth._typing import Progress
+
 SCHEMA_VERSION = 1
-Progress = Callable[[str, int, int], None]
+VERDICT_EXIT = {"verified": 0, "refuted": 1, "undecided": 3, None: 0}
 
 
 @Parameter(name="*")

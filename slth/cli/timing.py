@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from slth._typing import Progress
 from slth.cli.output import error_console
 
-Progress = Callable[[str, int, int], None]
 LINE_SECONDS = 5.0
 
 

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from slth.cli.inputs import choose_seed, number_or_word, seed_words
-from slth.cli.output import COMMON, Common, print_json, print_pairs, progress_bar
-
-EXIT = {"verified": 0, "refuted": 1, "undecided": 3, None: 0}
+from slth.cli.output import COMMON, VERDICT_EXIT, Common, print_json, print_pairs, progress_bar
 
 
 def command(
@@ -74,7 +72,7 @@ def command(
         )
     if common.json:
         print_json("verify", {**result.summary(), "seed_drawn": drawn})
-        return EXIT[result.verdict]
+        return VERDICT_EXIT[result.verdict]
     pairs: list[tuple[str, Any]] = []
     if result.claim is not None:
         pairs.append(("claim", result.claim.text if result.claim.applies else result.claim.title))
@@ -88,4 +86,4 @@ def command(
         ("seed", seed_words(chosen, drawn)),
     ]
     print_pairs(pairs, title=f"n={n}, k={k}, eps={eps:g}, {result.law} law, target {result.target}")
-    return EXIT[result.verdict]
+    return VERDICT_EXIT[result.verdict]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from slth._typing import Progress
 from slth.experiments.bins import eps_of_load
 from slth.experiments.export import Row, Tally, row_of
 from slth.experiments.trial import edge_of
@@ -17,7 +18,6 @@ PREDICTORS = ("annealed", "cox", "cox-variance", "quenched", "saddlepoint")
 # Expected numbers of hits at the end of the range at which a histogram is read: chosen without the data.
 LOADS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 TOLERANCE = 0.05
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slth._validate import as_real
+from slth._validate import as_fraction, as_real
 from slth.experiments.bins import edges
 from slth.experiments.export import Tally
 from slth.experiments.intervals import clopper_pearson
@@ -90,7 +90,7 @@ def coverings(
     for `eps` itself and widen a little where it is no edge.
     """
     width = as_real(eps, "eps", low=0.0, open_low=True)
-    wanted = as_real(probability, "probability", low=0.0, high=1.0, open_low=True, open_high=True)
+    wanted = as_fraction(probability, "probability")
     grid = edges()
     if not grid[0] <= width <= grid[-1]:
         return ()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from slth._typing import IntArray
-from slth._validate import as_integer, as_real
+from slth._typing import IntArray, Progress
+from slth._validate import as_choice, as_fraction, as_integer, as_real, as_seed
 from slth.errors import InvalidInput
 from slth.experiments.claims import Claim
 from slth.experiments.intervals import Proportion, clopper_pearson
@@ -20,7 +19,6 @@ from slth.experiments.verdict import Verdict, judge
 from slth.laws.law import Law
 from slth.theory.catalogue import predictor
 
-Progress = Callable[[str, int, int], None]
 Enough = Callable[[Proportion], bool]
 
 
@@ -153,15 +151,14 @@ def estimate(
     >>> result.verdict, result.proportion.trials
     ('verified', 64)
     """
-    if event not in ("hit", "cover"):
-        raise InvalidInput(f"`event` must be one of 'hit', 'cover'; got {event!r}.")
+    as_choice(event, "event", ("hit", "cover"))
     trial = experiment(event, n, k, eps, law=law, where=where, selection=selection)
     trials = as_integer(trials, "trials", low=1, high=10**12)
-    confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
-    seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
+    confidence = as_fraction(confidence, "confidence")
+    seed = as_seed(seed)
     claimed = _claim(claim, trial)
     if width is not None:
-        width = as_real(width, "width", low=0.0, high=1.0, open_low=True, open_high=True)
+        width = as_fraction(width, "width")
     if stop_early and width is None and claimed is None:
         raise InvalidInput("`stop_early` must come with a claim or a width; got neither. Give one of them.")
     if width is not None and not stop_early:

@@ -1,4 +1,7 @@
-"""Where blocks are done: in this process, in local processes, or on a Dask cluster; one interface for all."""
+"""Where blocks are done: in this process, in local processes, or on a Dask cluster; one interface for all.
+
+And by whom, where a run is divided into shards.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,15 @@ from slth.errors import InvalidInput, MissingExtra
 SERIAL = "serial"
 PROCESSES = "processes"
 DASK = "dask://"
+Shard = tuple[int, int]
+
+
+def shard_index(shard: Shard | None) -> Shard:
+    """(i - 1, n) of the i-th of n shards, (0, 1) of None; InvalidInput unless 1 <= i <= n."""
+    i, n = shard or (1, 1)
+    if not 1 <= i <= n:
+        raise InvalidInput(f"`shard` must be i/n with 1 <= i <= n; got {i}/{n}.")
+    return i - 1, n
 
 
 class SerialExecutor(Executor):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from slth._validate import as_integer, as_real
+from slth._validate import as_fraction, as_integer, as_real
 from slth.experiments.rounding import lower, upper
 
 Limit = Callable[[float, float, float], float]
@@ -120,7 +120,7 @@ def clopper_pearson(hits: int, trials: int, *, undecided: int = 0, confidence: f
     trials = as_integer(trials, "trials", low=1)
     undecided = as_integer(undecided, "undecided", low=0, high=trials)
     hits = as_integer(hits, "hits", low=0, high=trials - undecided)
-    confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
+    confidence = as_fraction(confidence, "confidence")
     most = hits + undecided
     return Proportion(
         hits=hits,

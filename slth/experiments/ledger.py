@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
+from slth import __version__
 from slth.errors import InvalidInput, LedgerDamaged
 from slth.experiments.cell import Cell, canonical_json
 
@@ -61,7 +65,7 @@ class Block:
     @property
     def sha256(self) -> str:
         """Digest that the ledger keeps beside the row."""
-        return _sha256(self.cell, str(self.block), self.payload)
+        return seal(self.cell, str(self.block), self.payload)
 
 
 class Ledger:
@@ -147,7 +151,7 @@ class Ledger:
         with self._reporting():
             self._db.execute(
                 "INSERT OR IGNORE INTO cells VALUES (?, ?, ?, ?)",
-                (digest, content, block_trials, _sha256(digest, content, str(block_trials))),
+                (digest, content, block_trials, seal(digest, content, str(block_trials))),
             )
             row = self._db.execute("SELECT * FROM cells WHERE cell = ?", (digest,)).fetchone()
         return _checked_cell(self.path, row)[1]
@@ -303,10 +307,23 @@ class Ledger:
             ) from None
 
 
+def versions(**more: str) -> dict[str, str]:
+    """Versions and machine, for `add_run`, with whatever else decides a result."""
+    return {
+        "slth": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        **more,
+    }
+
+
 _REMEDY = "Rows that are damaged can be done again: slth sweep run ... --discard-damaged"
 
 
-def _sha256(*parts: str) -> str:
+def seal(*parts: str) -> str:
+    """The sha256 that stands beside a row of these texts."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -316,7 +333,7 @@ def _name(block: Block) -> str:
 
 def _checked_cell(path: Path, row: tuple[str, str, int, str]) -> tuple[Cell, int]:
     digest, content, trials, stored = row
-    if _sha256(digest, content, str(trials)) != stored:
+    if seal(digest, content, str(trials)) != stored:
         raise LedgerDamaged(f"{path} is damaged: cell {digest[:12]}. {_REMEDY}", str(path))
     cell = Cell.from_canonical(content)
     if cell.digest != digest:

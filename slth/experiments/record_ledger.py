@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from slth.errors import InvalidInput, LedgerDamaged
-from slth.experiments.ledger import Ledger
+from slth.experiments.ledger import Ledger, seal
 
 
 class Record(Protocol):
@@ -43,7 +44,7 @@ class RecordLedger(Ledger, Generic[R]):
         with self._reporting():
             self._db.execute(
                 "INSERT OR IGNORE INTO cells VALUES (?, ?, 1, ?)",
-                (record.digest, record.canonical, _seal(record.digest, record.canonical, 1)),
+                (record.digest, record.canonical, seal(record.digest, record.canonical, "1")),
             )
 
     def records(self) -> dict[str, R]:
@@ -62,7 +63,7 @@ class RecordLedger(Ledger, Generic[R]):
                 "SELECT cell, content, block_trials, sha256 FROM cells ORDER BY cell"
             ).fetchall()
         for digest, content, trials, stored in rows:
-            if _seal(digest, content, trials) != stored:
+            if seal(digest, content, str(trials)) != stored:
                 raise LedgerDamaged(
                     f"{self.path} is damaged: cell {digest[:12]}. Restore a copy.", str(self.path)
                 )
@@ -86,6 +87,24 @@ class RecordLedger(Ledger, Generic[R]):
             found[cell] = found.get(cell, 0) + spent
         return found
 
+    @classmethod
+    def gather(cls, out: Path, parts: Iterable[Path]) -> int:
+        """Take over what is in the ledgers `parts`; return the number of new results in `out`.
+
+        Raises
+        ------
+        InvalidInput
+            If one is missing or holds other cells.
+        LedgerDamaged
+            If one is damaged or two contradict each other.
+        """
+        new = 0
+        with cls(out) as ledger:
+            for part in parts:
+                with cls(part, read_only=True) as other:
+                    new += ledger.take_over(other)
+        return new
+
     def take_over(self, other: RecordLedger[R]) -> int:
         """Add what `other` has and this ledger has not; return the number of new results.
 
@@ -102,7 +121,3 @@ class RecordLedger(Ledger, Generic[R]):
             where, spent = made.get((block.cell, block.block), ({}, 0))
             new += self.add_block(block, run=self.add_run(where), milliseconds=spent)
         return new
-
-
-def _seal(digest: str, content: str, trials: int) -> str:
-    return hashlib.sha256("\n".join((digest, content, str(trials))).encode()).hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from slth._validate import as_integer, as_real
+from slth._validate import as_fraction, as_integer
 from slth.experiments.intervals import Proportion
 
 # Jeffreys' prior Beta(1/2, 1/2): as wide near 0 and 1 as in the middle
@@ -64,7 +64,7 @@ def confidence_sequence(hits: int, trials: int, *, undecided: int = 0, confidenc
     trials = as_integer(trials, "trials", low=1)
     undecided = as_integer(undecided, "undecided", low=0, high=trials)
     hits = as_integer(hits, "hits", low=0, high=trials - undecided)
-    confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
+    confidence = as_fraction(confidence, "confidence")
     return Proportion(
         hits=hits,
         trials=trials,

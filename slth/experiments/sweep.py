@@ -6,45 +6,21 @@ of workers, interruption and resumption. Only the driver writes.
 
 from __future__ import annotations
 
-import platform
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import scipy
 
-from slth import __version__
+from slth._typing import Progress
 from slth.errors import CapacityExceeded, InvalidInput, SlthError, SweepIncomplete
 from slth.experiments.cell import Cell, run_block
-from slth.experiments.executors import SERIAL, open_executor
-from slth.experiments.ledger import Block, Ledger
+from slth.experiments.driver import Done, Task, drive
+from slth.experiments.executors import SERIAL, Shard, open_executor, shard_index
+from slth.experiments.ledger import Ledger, versions
 from slth.experiments.spec import Spec
-
-Progress = Callable[[str, int, int], None]
-Shard = tuple[int, int]
-
-
-class Task(NamedTuple):
-    """One block to do."""
-
-    cell: Cell
-    digest: str
-    block: int
-    trials: int
-
-
-class Done(NamedTuple):
-    """What a worker hands back: the payload, and where and how long it took."""
-
-    payload: str
-    milliseconds: int
-    where: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +100,7 @@ def run_sweep(
     Killed at any moment, a run loses the blocks in flight at most; the same call takes up what is missing.
     """
     wanted = spec.plan()
-    index, shards = _checked_shard(shard)
+    index, shards = shard_index(shard)
     with Ledger(path) as ledger:
         problems = ledger.check(discard=discard_damaged)
         if problems and not discard_damaged:
@@ -136,10 +112,20 @@ def run_sweep(
             digest, done = cell.digest, ledger.done(cell.digest)
             mine = [b for b in range(-(-trials // length)) if (int(digest[:8], 16) + b) % shards == index]
             total += len(mine)
-            missing += [Task(cell, digest, b, length) for b in mine if b not in done]
+            canonical = cell.canonical
+            missing += [Task(digest, b, do_block, (canonical, b, length)) for b in mine if b not in done]
         if missing:
             with open_executor(executor, workers) as (pool, in_flight):
-                failures = _drive(pool, in_flight, missing, ledger, total, progress)
+                failures = drive(
+                    pool,
+                    in_flight,
+                    missing,
+                    ledger,
+                    total=total,
+                    stage="sweep",
+                    unit="blocks",
+                    progress=progress,
+                )
             _raise_failures(failures)
         return _status(cut, ledger, index, shards)
 
@@ -152,7 +138,7 @@ def sweep_status(spec: Spec, path: Path, *, shard: Shard | None = None) -> Sweep
     InvalidInput
         If there is no such ledger.
     """
-    index, shards = _checked_shard(shard)
+    index, shards = shard_index(shard)
     with Ledger(path, read_only=True) as ledger:
         known = ledger.cells()
         cut = [
@@ -196,52 +182,11 @@ def do_block(canonical: str, block: int, trials: int) -> Done:
     """Do one block; this is what a worker runs."""
     began = time.perf_counter()
     payload = run_block(Cell.from_canonical(canonical), block, trials)
-    return Done(payload, round(1000 * (time.perf_counter() - began)), _where())
-
-
-def _drive(
-    pool: Executor,
-    in_flight: int,
-    tasks: list[Task],
-    ledger: Ledger,
-    total: int,
-    progress: Progress | None,
-) -> dict[str, SlthError]:
-    """Keep the executor busy until every task is written or its cell has failed; return the failures."""
-    waiting: Iterator[Task] = iter(tasks)
-    running: dict[Future[Done], Task] = {}
-    failures: dict[str, SlthError] = {}
-    done = total - len(tasks)
-    if progress is not None:
-        progress("sweep", done, total)
-    while True:
-        while len(running) < in_flight:
-            task = next((t for t in waiting if t.digest not in failures), None)
-            if task is None:
-                break
-            running[pool.submit(do_block, task.cell.canonical, task.block, task.trials)] = task
-        if not running:
-            return failures
-        # the timeout lets Ctrl-C through where a wait would hold it back
-        finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in finished:
-            task = running.pop(future)
-            try:
-                result = future.result()
-            except SlthError as error:
-                failures[task.digest] = error
-                continue
-            except BrokenProcessPool:
-                raise SweepIncomplete(
-                    f"a worker process died; {done} of {total} blocks are in {ledger.path}. "
-                    "Run the same command again to go on."
-                ) from None
-            run = ledger.add_run(result.where)
-            block = Block(task.digest, task.block, result.payload)
-            ledger.add_block(block, run=run, milliseconds=result.milliseconds)
-            done += 1
-            if progress is not None:
-                progress("sweep", done, total)
+    return Done(
+        payload,
+        round(1000 * (time.perf_counter() - began)),
+        versions(scipy=scipy.__version__, host=socket.gethostname()),
+    )
 
 
 def _raise_failures(failures: dict[str, SlthError]) -> None:
@@ -268,25 +213,3 @@ def _status(cut: list[tuple[Cell, int, int]], ledger: Ledger, index: int, shards
         counts["trials_done"] += done * length
     named = {cell.digest for cell, _, _ in cut}
     return SweepStatus(**counts, others=len(set(ledger.cells()) - named))
-
-
-def _checked_shard(shard: Shard | None) -> Shard:
-    """(index from 0, number of shards)."""
-    if shard is None:
-        return 0, 1
-    i, n = shard
-    if not 1 <= i <= n:
-        raise InvalidInput(f"`shard` must be i/n with 1 <= i <= n; got {i}/{n}.")
-    return i - 1, n
-
-
-def _where() -> dict[str, str]:
-    return {
-        "slth": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "host": socket.gethostname(),
-    }

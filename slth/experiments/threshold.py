@@ -5,14 +5,14 @@ No curve is fitted: on a sharp threshold a fit separates perfectly and its stand
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slth._validate import as_integer, as_real
+from slth._typing import Progress
+from slth._validate import as_choice, as_fraction, as_integer, as_seed
 from slth.errors import InvalidInput
-from slth.experiments.estimate import Progress, count_trials
+from slth.experiments.estimate import count_trials
 from slth.experiments.export import Row
 from slth.experiments.intervals import Proportion, clopper_pearson, trials_needed
 from slth.experiments.sequence import sequence_high, sequence_low
@@ -229,18 +229,17 @@ def threshold(
     >>> found.low <= 24 <= found.high, found.monotone
     (True, True)
     """
-    if event not in ("hit", "cover"):
-        raise InvalidInput(f"`event` must be one of 'hit', 'cover'; got {event!r}.")
+    as_choice(event, "event", ("hit", "cover"))
     if (k is None) == (density is None):
         raise InvalidInput(f"exactly one of `k` and `density` must be given; got k={k}, density={density}.")
     if k is not None:
         k = as_integer(k, "k", low=1)
     if density is not None:
-        density = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
-    probability = as_real(probability, "probability", low=0.0, high=1.0, open_low=True, open_high=True)
+        density = as_fraction(density, "density")
+    probability = as_fraction(probability, "probability")
     trials = as_integer(trials, "trials", low=1)
-    confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
-    seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
+    confidence = as_fraction(confidence, "confidence")
+    seed = as_seed(seed)
     law = as_law(law)
     _check_trials(trials, probability, confidence)
     found: dict[int, Evidence] = {}

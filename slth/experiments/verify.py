@@ -7,13 +7,13 @@ that could not be decided counts against whatever the verdict would be.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from slth._validate import as_integer, as_real
+from slth._typing import Progress
+from slth._validate import as_fraction, as_integer, as_real, as_seed
 from slth.experiments.claims import Claim, claim_for
-from slth.experiments.estimate import Progress, count_trials
+from slth.experiments.estimate import count_trials
 from slth.experiments.intervals import Proportion
 from slth.experiments.trial import experiment
 from slth.experiments.verdict import Verdict, judge
@@ -146,8 +146,8 @@ def verify(
     """
     trial = experiment("hit", n, k, eps, law=law, where=target)
     trials = as_integer(trials, "trials", low=1, high=10**12)
-    confidence = as_real(confidence, "confidence", low=0.0, high=1.0, open_low=True, open_high=True)
-    seed = secrets.randbits(64) if seed is None else as_integer(seed, "seed", low=0, high=2**128 - 1)
+    confidence = as_fraction(confidence, "confidence")
+    seed = as_seed(seed)
     eps = as_real(eps, "eps")
     claim = claim_for(bound, trial.n, trial.k, eps, trial.law, trial.where)
     proportion = count_trials(trial, seed, trials, confidence, threads, progress=progress, stage="verify")

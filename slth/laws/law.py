@@ -198,20 +198,22 @@ class Law(ABC):
     def _fold(self, points: FloatArray) -> FloatArray:
         return -np.abs(points) if self.symmetric else points
 
+    def _ends(self, z: FloatArray, eps: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
+        """P(S_k <= z - eps) and P(S_k <= z + eps), of a symmetric law and z <= 0."""
+        high = z + eps
+        upper = self._sum_lower(-np.abs(high), k)
+        return self._sum_lower(z - eps, k), np.where(high <= 0, upper, 1.0 - upper)
+
     def _difference(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
         """The window as a difference of lower tails: good when the window is not short."""
-        low, high = z - eps, z + eps
-        upper = self._sum_lower(-np.abs(high), k)
-        return np.where(high <= 0, upper, 1.0 - upper) - self._sum_lower(low, k)
+        low, high = self._ends(z, eps, k)
+        return high - low
 
     def _smooth_window(self, z: FloatArray, eps: FloatArray, k: int) -> FloatArray:
         """The window of a density without kinks: a difference where it loses nothing, else 24 nodes."""
-        low = self._sum_lower(z - eps, k)
-        high = z + eps
-        upper = self._sum_lower(-np.abs(high), k)
-        upper = np.where(high <= 0, upper, 1.0 - upper)
-        short = low >= 0.7 * upper
-        values: FloatArray = np.array(upper - low)
+        low, high = self._ends(z, eps, k)
+        short = low >= 0.7 * high
+        values: FloatArray = np.array(high - low)
         if short.any():
             values[short] = self._quadrature(z[short], np.zeros_like(z[short]), eps[short], k)
         return values

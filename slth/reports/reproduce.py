@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slth import __version__
+from slth._typing import Progress
 from slth.examples.digits import Digits, digits
 from slth.experiments.rounding import lower, upper
 from slth.experiments.verify import verify
@@ -22,8 +22,6 @@ from slth.theory.frontier import GAMMAS, density_table
 from slth.tickets.check import check
 from slth.tickets.prune import prune
 from slth.tickets.ticket import Ticket
-
-Progress = Callable[[str, int, int], None]
 
 EPS = 0.05
 # finer than the published densities where the tickets are

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from slth._typing import FloatArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
-from slth.errors import InvalidInput
 from slth.laws.law import Law
+from slth.theory.gaps import as_radius
 from slth.theory.quenched import FORMS, sample_cover, sample_misses
 
 
@@ -161,9 +161,7 @@ def averaged_cover(
     True
     """
     size, chosen, width, word, count, start = _arguments(n, k, eps, form, samples, seed)
-    reach = as_real(radius, "radius")
-    if reach < width:
-        raise InvalidInput(f"`radius` must be at least `eps` = {width}; got {radius!r}. Use `averaged_miss`.")
+    reach = as_radius(radius, width, "averaged_miss")
     rows = _draws(law, size, count, start)
     if chosen in (1, size - 1):
         sums = rows if chosen == 1 else rows.sum(axis=1)[:, np.newaxis] - rows

@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from slth._typing import FloatArray
 from slth._validate import as_floats, as_integer, as_real
-from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.theory.averaged import Average
-from slth.theory.gaps import covered
+from slth.theory.gaps import as_radius, covered, poisson_miss
 
-_STEPS = 200
-_LOG_TOP = 6.7  # exp(-exp(6.7)) = 5e-353
+_POINTS = 401  # of the integral over M
+_STEPS = 200  # far more than the tilts of any sample in floats need
 _CORRECTION = (-0.5, 0.2)  # beyond, a handful of sums decides and the expansion has broken down
 
 
@@ -102,11 +101,11 @@ def block_miss_probability(k: int, b: int, eps: float, z: npt.ArrayLike, law: La
     width = as_real(eps, "eps", low=0.0, open_low=True)
     targets = as_floats(z, "z", ndim=np.ndim(z))
     inner = count * law.variance * (1.0 - 1.0 / length)
-    means, step = np.linspace(-12.0, 12.0, 2 * _STEPS + 1, retstep=True)
+    means, step = np.linspace(-12.0, 12.0, _POINTS, retstep=True)
     away = targets.reshape(-1, 1) - means * math.sqrt(count * law.variance / length)
     top = math.log(2.0 * width) + count * math.log(length) - 0.5 * math.log(2.0 * math.pi * inner)
-    hits = np.exp(np.minimum(top - 0.5 * away**2 / inner, _LOG_TOP))
-    misses = np.exp(-hits) @ np.exp(-0.5 * means**2) * (step / math.sqrt(2.0 * math.pi))
+    missed = poisson_miss(top - 0.5 * away**2 / inner)
+    misses = missed @ np.exp(-0.5 * means**2) * (step / math.sqrt(2.0 * math.pi))
     result: FloatArray = np.clip(misses, 0.0, 1.0).reshape(targets.shape)[()]
     return result
 
@@ -156,9 +155,7 @@ def averaged_block_cover(
     """
     count, width = as_integer(k, "k", low=1), as_integer(b, "b", low=2)
     tolerance = as_real(eps, "eps", low=0.0, open_low=True)
-    reach = as_real(radius, "radius")
-    if reach < tolerance:
-        raise InvalidInput(f"`radius` must be at least `eps` = {tolerance}; got {radius!r}.")
+    reach = as_radius(radius, tolerance, "block_miss_probability")
     number, start = as_integer(samples, "samples", low=2), as_integer(seed, "seed", low=0)
     columns = [law.sample(np.random.default_rng([start, j]), (number, width)) for j in range(count)]
     whole = np.ascontiguousarray(np.stack(columns, axis=1))

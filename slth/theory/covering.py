@@ -8,9 +8,9 @@ import numpy as np
 
 from slth._typing import FloatArray
 from slth._validate import as_choice, as_integer, as_real
-from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.theory.entropy import log_binomial
+from slth.theory.gaps import as_radius
 from slth.theory.hitting import KINDS, log_hits_at_centre, variance_mixture
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -113,9 +113,7 @@ def _uncovered(n: int, k: int, eps: float, radius: float, law: Law, kind: str) -
     size = as_integer(n, "n", low=1)
     chosen = as_integer(k, "k", low=1, high=size)
     width = as_real(eps, "eps", low=0.0, open_low=True)
-    reach = as_real(radius, "radius")
-    if reach < width:
-        raise InvalidInput(f"`radius` must be at least `eps` = {width}; got {radius!r}. Use `hit_probability`.")
+    reach = as_radius(radius, width, "hit_probability")
     word = as_choice(kind, "kind", KINDS)
     if chosen == size:
         # One subset covers a segment of length 2 eps, so [-R, R] with R = eps only by a miracle.

@@ -1,4 +1,4 @@
-"""Owns the step from an intensity of sums to the probability that an interval is covered."""
+"""Owns the steps from an intensity of sums to the probability that a point is missed or an interval covered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._typing import FloatArray
+from slth._validate import as_real
+from slth.errors import InvalidInput
 
 
 def _interpolation(nodes: FloatArray, points: FloatArray) -> FloatArray:
@@ -30,6 +32,19 @@ _LOG_TOP = 700.0
 
 # Of which samples (a mask over all), and where (one row of points for each of these): ln of the intensity.
 LogIntensity = Callable[[npt.NDArray[np.bool_], FloatArray], FloatArray]
+
+
+def as_radius(radius: float, eps: float, otherwise: str) -> float:
+    """Return `radius` if it is at least eps; if not, InvalidInput says to use `otherwise`."""
+    reach = as_real(radius, "radius")
+    if reach < eps:
+        raise InvalidInput(f"`radius` must be at least `eps` = {eps}; got {radius!r}. Use `{otherwise}`.")
+    return reach
+
+
+def poisson_miss(log_hits: FloatArray) -> FloatArray:
+    """exp(-hits), the probability that a Poisson number of hits is none, from the logarithm of its mean."""
+    return np.asarray(np.exp(-np.exp(np.minimum(log_hits, _LOG_TOP))))
 
 
 def covered(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from slth._validate import as_integer, as_real
+from slth._validate import as_fraction, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.laws.normal import Normal
@@ -162,7 +162,7 @@ def hit_constant(
     0.0165
     """
     chosen = as_integer(k, "k", low=1)
-    limit = as_real(lambda_0, "lambda_0", low=0.0, high=1.0, open_low=True, open_high=True)
+    limit = as_fraction(lambda_0, "lambda_0")
     times = as_real(ratio, "ratio", low=(1.0 - 1e-12) / limit)
     root = bounds.c_u / (math.sqrt(chosen) * times)
     if chosen == 1:

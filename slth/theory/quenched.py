@@ -11,7 +11,7 @@ from slth._typing import FloatArray
 from slth._validate import as_choice, as_floats, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.theory.entropy import log_binomial
-from slth.theory.gaps import covered
+from slth.theory.gaps import as_radius, covered, poisson_miss
 
 FORMS = ("saddlepoint", "normal")
 
@@ -19,7 +19,6 @@ FORMS = ("saddlepoint", "normal")
 # Numbers held at once by the Newton iterations; bounds the memory, not the result.
 _BLOCK = 1 << 19
 _STEPS = 200  # far more than the tilts of any sample in floats need
-_LOG_TOP = 700.0
 _CORRECTION = (-0.5, 0.2)  # beyond, a handful of subsets decides and the expansion has broken down
 
 
@@ -127,7 +126,7 @@ def sample_misses(
     """
     width = as_real(eps, "eps", low=0.0, open_low=True)
     logs = log_intensity(samples, k, z, form=form)
-    misses = np.exp(-np.exp(np.minimum(logs + math.log(2.0 * width), _LOG_TOP)))
+    misses = poisson_miss(logs + math.log(2.0 * width))
     if form == "saddlepoint":
         rows, chosen = _rows(samples, k)
         points = as_floats(z, "z", ndim=1)
@@ -185,9 +184,7 @@ def sample_cover(
     """
     rows, chosen = _rows(samples, k)
     width = as_real(eps, "eps", low=0.0, open_low=True)
-    reach = as_real(radius, "radius")
-    if reach < width:
-        raise InvalidInput(f"`radius` must be at least `eps` = {width}; got {radius!r}. Use `sample_misses`.")
+    reach = as_radius(radius, width, "sample_misses")
     values = _cover(rows, chosen, width, reach, as_choice(form, "form", FORMS))
     return np.asarray(values[0] if np.ndim(samples) == 1 else values)[()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from slth._validate import as_integer, as_real
+from slth._validate import as_fraction, as_integer, as_real
 from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.laws.named import as_law
@@ -174,7 +174,7 @@ def n_first_moment(k: int, eps: float, edge_density: float) -> float:
     [260.7, 46.1, 32.8]
     """
     chosen = as_integer(k, "k", low=1)
-    width = as_real(eps, "eps", low=0.0, high=1.0, open_low=True, open_high=True)
+    width = as_fraction(eps, "eps")
     height = as_real(edge_density, "edge_density", low=0.0, open_low=True)
     wanted = math.log(math.log(1.0 / width) / (2.0 * width * height))
     if wanted <= 0.0:
@@ -196,7 +196,7 @@ def n_first_moment(k: int, eps: float, edge_density: float) -> float:
 def _least(
     failure: Callable[[int, int], float], k: int | None, density: float | None, probability: float
 ) -> int:
-    allowed = 1.0 - as_real(probability, "probability", low=0.0, high=1.0, open_low=True, open_high=True)
+    allowed = 1.0 - as_fraction(probability, "probability")
     if (k is None) == (density is None):
         raise InvalidInput(
             f"exactly one of `k` and `density` must be given; got k = {k!r}, density = {density!r}."
@@ -204,5 +204,5 @@ def _least(
     if k is not None:
         chosen = as_integer(k, "k", low=1)
         return first_size(lambda n: failure(n, chosen) <= allowed, chosen + 1, None)
-    share = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
+    share = as_fraction(density, "density")
     return least_size(lambda n, size: size < n and failure(n, size) <= allowed, share)[0]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slth._typing import FloatArray
-from slth._validate import as_choice, as_floats, as_real, read_only
+from slth._validate import as_choice, as_floats, as_fraction, as_real, read_only
 from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.theory.catalogue import EVENTS
@@ -178,7 +178,7 @@ def predicted_slope(density: float, *, exponent: float = 0.0) -> float:
     >>> predicted_slope(0.5, exponent=1.0), predicted_slope(0.1)
     (2.0, 1.0)
     """
-    gamma = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
+    gamma = as_fraction(density, "density")
     power = as_real(exponent, "exponent", low=0.0)
     return 1.0 + power * gamma / (1.0 - gamma)
 

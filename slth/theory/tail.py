@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 from slth._typing import FloatArray
-from slth._validate import as_real
+from slth._validate import as_fraction
 from slth.errors import InvalidInput
 from slth.laws.law import Law
 from slth.laws.named import as_law
@@ -64,7 +64,7 @@ def tail_slope(density: float, law: str | Law) -> float:
     >>> [round(tail_slope(g, "uniform"), 2) for g in (0.5, 0.25, 0.02)]
     [3.26, 1.64, 1.02]
     """
-    gamma = as_real(density, "density", low=0.0, high=1.0, open_low=True, open_high=True)
+    gamma = as_fraction(density, "density")
     rule = as_law(law)
     if not isinstance(rule, (Uniform, Normal, LiveProduct)):
         raise InvalidInput(f"`law` must be Uniform, Normal or LiveProduct; got {type(rule).__name__}.")

@@ -11,10 +11,10 @@ from slth._typing import FloatArray
 from slth._validate import as_floats, as_integer, as_real
 from slth.laws.law import Law
 from slth.theory.entropy import log_binomial
+from slth.theory.gaps import poisson_miss
 
 _STEPS = 200
 _REACH = 12.0  # standard deviations of the sample's sum that are integrated; beyond lies 4e-33 of a normal one
-_LOG_TOP = 6.7  # exp(-exp(6.7)) = 5e-353
 
 
 def window_miss_probability(
@@ -85,6 +85,6 @@ def window_miss_probability(
         with np.errstate(invalid="ignore"):
             logs = np.logaddexp(logs, np.nan_to_num(own[:, np.newaxis] + rest - whole, nan=-np.inf))
     chances = np.exp(whole) * step
-    misses = np.exp(-np.exp(np.minimum(logs, _LOG_TOP))) @ chances
+    misses = poisson_miss(logs) @ chances
     result: FloatArray = np.clip(misses, 0.0, 1.0).reshape(targets.shape)[()]
     return result

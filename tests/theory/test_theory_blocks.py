@@ -85,5 +85,5 @@ def test_refusals() -> None:
         block_log_intensity([1.0, 2.0], [0.0])
     with pytest.raises(InvalidInput, match=r"`b` must be an integer >= 2; got 1"):
         averaged_block_cover(3, 1, 0.1, 1.0, U)
-    with pytest.raises(InvalidInput, match=r"`radius` must be at least `eps` = 0.5; got 0.1"):
+    with pytest.raises(InvalidInput, match=r"`eps` = 0.5; got 0.1. Use `block_miss_probability`"):
         averaged_block_cover(3, 2, 0.5, 0.1, U)
