@@ -10,9 +10,9 @@ import numpy as np
 
 from slth.baselines.architecture import architecture, forward, no_biases
 from slth.baselines.extra import repeatable
-from slth.baselines.frozen import SIGNED_CONSTANT, Masked, kept_counts, source_weights, top
+from slth.baselines.frozen import SIGNED_CONSTANT, Masked, kept_counts, masked, source_weights, top
 from slth.baselines.streams import SCORES, stream
-from slth.baselines.task import Task, digits_task
+from slth.baselines.task import digits_task
 from slth.baselines.training import Recipe, fit
 
 RECIPE = Recipe(iterations=400, rate=1.0, optimiser="sgd", every=20)
@@ -26,7 +26,6 @@ def edge_popup(
     *,
     source: str = SIGNED_CONSTANT,
     recipe: Recipe = RECIPE,
-    task: Task | None = None,
 ) -> Masked:
     """Search a mask of fixed density per layer over frozen random weights, without biases.
 
@@ -40,13 +39,10 @@ def edge_popup(
         Of weights, scores and batches.
     source : {"signed-constant", "uniform"}
     recipe : Recipe
-    task : Task
-        Default: digits.
     """
     net = architecture(network)
     counts = kept_counts(net, density)
     frozen = source_weights(net, source, density, seed)
-    data = task or digits_task()
     rng = stream(seed, SCORES)
     with repeatable() as torch:
         weights = [torch.tensor(w) for w in frozen]
@@ -71,10 +67,5 @@ def edge_popup(
         def predict(x: object) -> object:
             return forward(torch, [w * m for w, m in zip(weights, masks(), strict=True)], biases, x)
 
-        found = fit(torch, data, recipe, seed, scores, logits, predict, decay=DECAY)
-        chosen = [
-            top(torch, torch.tensor(s).abs(), c).numpy().astype(np.bool_)
-            for s, c in zip(found.stopped, counts, strict=True)
-        ]
-        unchanged = all(w.numpy().tobytes() == f.tobytes() for w, f in zip(weights, frozen, strict=True))
-    return Masked(chosen, frozen, found.outcome, unchanged)
+        found = fit(torch, digits_task(), recipe, seed, scores, logits, predict, decay=DECAY)
+        return masked(torch, found, [np.abs(s) for s in found.stopped], counts, frozen, weights)

@@ -11,7 +11,7 @@ from slth._typing import BoolArray
 from slth._validate import as_choice, as_real
 from slth.baselines.architecture import Architecture, Arrays, fans
 from slth.baselines.streams import INITIAL, stream
-from slth.baselines.training import Outcome
+from slth.baselines.training import Fit, Outcome
 
 SIGNED_CONSTANT, UNIFORM = "signed-constant", "uniform"
 KINDS = (SIGNED_CONSTANT, UNIFORM)
@@ -91,3 +91,17 @@ def top(torch: Any, scores: Any, count: int) -> Any:
         equal = torch.nonzero(flat == threshold).reshape(-1)
         mask[equal[equal.numel() - spare :]] = 0.0
     return mask.reshape(scores.shape)
+
+
+def masked(
+    torch: Any, found: Fit, scores: Arrays, counts: tuple[int, ...], frozen: Arrays, weights: list[Any]
+) -> Masked:
+    """What a search came to: the largest `scores` of each layer are kept.
+
+    frozen, weights : the source as drawn, and as it is after the search.
+    """
+    masks = [
+        top(torch, torch.tensor(s), c).numpy().astype(np.bool_) for s, c in zip(scores, counts, strict=True)
+    ]
+    unchanged = all(w.numpy().tobytes() == f.tobytes() for w, f in zip(weights, frozen, strict=True))
+    return Masked(masks, frozen, found.outcome, unchanged)

@@ -140,7 +140,6 @@ def iterative(
     recipe: Recipe | None = None,
     *,
     reinitialise: bool = True,
-    task: Task | None = None,
 ) -> Iterator[Trained]:
     """The dense network, then after each pruning the winning ticket and its mask over fresh weights.
 
@@ -154,10 +153,8 @@ def iterative(
         Default: their defaults.
     reinitialise : bool
         Whether to train the control as well.
-    task : Task
-        Default: digits.
     """
-    net, plan, how, data = _ready(network, pruning, recipe, task)
+    net, plan, how, data = _ready(network, pruning, recipe)
     counts = plan.counts(net)
     initial, biases = glorot(net, stream(seed, INITIAL)), no_biases(net)
     masks: list[BoolArray] = [np.ones(shape, np.bool_) for shape in net.shapes]
@@ -180,11 +177,9 @@ def one_shot(
     seed: int,
     pruning: Pruning | None = None,
     recipe: Recipe | None = None,
-    *,
-    task: Task | None = None,
 ) -> Iterator[Trained]:
     """For each density of the rounds: the dense training, one pruning straight to it, rewinding, training."""
-    net, plan, how, data = _ready(network, pruning, recipe, task)
+    net, plan, how, data = _ready(network, pruning, recipe)
     initial, biases = glorot(net, stream(seed, INITIAL)), no_biases(net)
     whole: list[BoolArray] = [np.ones(shape, np.bool_) for shape in net.shapes]
     dense = train(net, initial, biases, whole, how, seed, data, keep=plan.rewind or None)
@@ -201,11 +196,9 @@ def random_control(
     seed: int,
     pruning: Pruning | None = None,
     recipe: Recipe | None = None,
-    *,
-    task: Task | None = None,
 ) -> Iterator[Trained]:
     """For each density of the rounds: a random mask over the initial weights, trained."""
-    net, plan, how, data = _ready(network, pruning, recipe, task)
+    net, plan, how, data = _ready(network, pruning, recipe)
     initial, biases = glorot(net, stream(seed, INITIAL)), no_biases(net)
     for number, row in enumerate(plan.counts(net)[1:], start=1):
         masks = random_masks(net, row, stream(seed, MASK, number))
@@ -213,9 +206,9 @@ def random_control(
 
 
 def _ready(
-    network: str, pruning: Pruning | None, recipe: Recipe | None, task: Task | None
+    network: str, pruning: Pruning | None, recipe: Recipe | None
 ) -> tuple[Architecture, Pruning, Recipe, Task]:
-    return architecture(network), pruning or Pruning(), recipe or Recipe(), task or digits_task()
+    return architecture(network), pruning or Pruning(), recipe or Recipe(), digits_task()
 
 
 def _rewound(net: Architecture, initial: Arrays, biases: Arrays, dense: Fit) -> tuple[Arrays, Arrays]:

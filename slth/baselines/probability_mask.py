@@ -17,10 +17,10 @@ from slth._typing import BoolArray, FloatArray
 from slth._validate import as_choice
 from slth.baselines.architecture import Arrays, architecture, forward, glorot, no_biases
 from slth.baselines.extra import repeatable
-from slth.baselines.frozen import SIGNED_CONSTANT, Masked, kept_counts, source_weights, top
+from slth.baselines.frozen import SIGNED_CONSTANT, Masked, kept_counts, masked, source_weights, top
 from slth.baselines.magnitude import keep_largest
 from slth.baselines.streams import DRAWS, INITIAL, SCORES, stream
-from slth.baselines.task import Task, digits_task
+from slth.baselines.task import digits_task
 from slth.baselines.training import Recipe, fit, judge, train
 
 RECIPE = Recipe(iterations=400, rate=0.2, optimiser="adam", every=20)
@@ -46,19 +46,17 @@ def probability_mask(
     *,
     source: str = SIGNED_CONSTANT,
     recipe: Recipe = RECIPE,
-    task: Task | None = None,
 ) -> Masked:
     """Learn keeping probabilities over frozen random weights, without biases; keep the most probable.
 
     Parameters
     ----------
-    network, density, seed, source, recipe, task
+    network, density, seed, source, recipe
         As in `slth.baselines.edge_popup.edge_popup`.
     """
     net = architecture(network)
     counts = kept_counts(net, density)
     frozen = source_weights(net, source, density, seed)
-    data = task or digits_task()
     rng = stream(seed, SCORES)
     with repeatable() as torch:
         weights = [torch.tensor(w) for w in frozen]
@@ -83,14 +81,16 @@ def probability_mask(
             return forward(torch, [w * m for w, m in zip(weights, masks, strict=True)], biases, x)
 
         found = fit(
-            torch, data, recipe, seed, scores, logits, predict, after=lambda: _hold(torch, scores, targets)
+            torch,
+            digits_task(),
+            recipe,
+            seed,
+            scores,
+            logits,
+            predict,
+            after=lambda: _hold(torch, scores, targets),
         )
-        chosen = [
-            top(torch, torch.tensor(s), c).numpy().astype(np.bool_)
-            for s, c in zip(found.stopped, counts, strict=True)
-        ]
-        unchanged = all(w.numpy().tobytes() == f.tobytes() for w, f in zip(weights, frozen, strict=True))
-    return Masked(chosen, frozen, found.outcome, unchanged)
+        return masked(torch, found, found.stopped, counts, frozen, weights)
 
 
 def _hold(torch: Any, scores: list[Any], targets: list[float], steps: int = 1) -> None:
@@ -133,9 +133,7 @@ def supermasks(
     densities: tuple[float, ...],
     seed: int,
     *,
-    criteria: tuple[str, ...] = CRITERIA,
     recipe: Recipe | None = None,
-    task: Task | None = None,
 ) -> Iterator[tuple[str, float, bool, list[BoolArray], Arrays, tuple[int, int, int]]]:
     """Untrained networks under masks read off one training of the dense network.
 
@@ -146,12 +144,12 @@ def supermasks(
         initial law) rather than their initial values. counts: right on the test and training parts, equal to
         the target on the test part; nothing is trained after masking.
     """
-    net, data = architecture(network), task or digits_task()
+    net, data = architecture(network), digits_task()
     initial, biases = glorot(net, stream(seed, INITIAL)), no_biases(net)
     whole: list[BoolArray] = [np.ones(shape, np.bool_) for shape in net.shapes]
     trained = train(net, initial, biases, whole, recipe or Recipe(), seed, data).final
     constants = [np.float32(w.std()) * np.sign(w) for w in initial]
-    for number, name in enumerate(criteria):
+    for number, name in enumerate(CRITERIA):
         rng = stream(seed, SCORES, number)
         scores = [criterion(name, w, f, rng) for w, f in zip(initial, trained, strict=False)]
         ranks = [np.argsort(np.argsort(s.ravel(), kind="stable")).reshape(s.shape) + 1.0 for s in scores]

@@ -17,6 +17,7 @@ from slth._validate import as_fraction, as_integer, as_real
 from slth.experiments.rounding import lower, upper
 
 Limit = Callable[[float, float, float], float]
+_MOST_TRIALS = 10**12  # further ahead nothing is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,6 @@ def trials_needed(
     claimed: float,
     *,
     confidence: float = 0.95,
-    most: int = 10**12,
     low: Limit = low_limit,
     high: Limit = high_limit,
 ) -> int | None:
@@ -170,15 +170,13 @@ def trials_needed(
         The probability to be told apart from it, in [0, 1].
     confidence : float
         Of the two-sided interval.
-    most : int
-        Give up beyond this number.
     low, high : callable
         Limits as functions of (hits, trials, confidence). Default: Clopper and Pearson's.
 
     Returns
     -------
     int or None
-        None if more than `most` trials would be needed (in particular if the two are equal).
+        None if more than 10^12 trials would be needed (in particular if the two are equal).
 
     Notes
     -----
@@ -204,7 +202,7 @@ def trials_needed(
     above = 1
     while not separated(above):
         above *= 2
-        if above > most:
+        if above > _MOST_TRIALS:
             return None
     below = above // 2
     while above - below > 1:

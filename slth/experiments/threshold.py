@@ -72,11 +72,6 @@ class Bracket:
     confidence: float
     monotone: bool
 
-    @property
-    def size_low(self) -> int:
-        """Subset size at `low`, or at the nearest n looked at."""
-        return min(self.evidence, key=lambda e: abs(e.n - self.low)).k
-
     def __str__(self) -> str:
         end = "unknown" if self.high is None else str(self.high)
         return f"[{self.low}, {end}] {100 * self.confidence:g} %"

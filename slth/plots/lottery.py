@@ -46,9 +46,7 @@ LEAST = 1.0
 REMAINING = (100, 50, 20, 10, 5, 2, 1)
 
 
-def draw_curves(
-    curves: Mapping[str, Curve], name: str, ax: Axes, *, low: float | None = None, legend: bool = True
-) -> list[Any]:
+def draw_curves(curves: Mapping[str, Curve], name: str, ax: Axes, *, legend: bool = True) -> list[Any]:
     """Draw one measurement of each arm against the weights remaining: mean line, band from least to most.
 
     Parameters
@@ -57,8 +55,6 @@ def draw_curves(
     name : str
         A key of `LABELS`.
     ax : Axes
-    low : float, optional
-        Lower end of the axis.
     legend : bool
 
     Returns
@@ -91,8 +87,6 @@ def draw_curves(
         artists.append(ax.axhline(last, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)), label="last step"))
     _remaining(ax)
     ax.set_ylabel(LABELS[name])
-    if low is not None:
-        ax.set_ylim(bottom=low)
     if legend:
         ax.legend(loc="best")
     return artists

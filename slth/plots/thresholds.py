@@ -27,7 +27,7 @@ MARKERS = "os^Dvp<>*hXP"
 Summaries = Sequence[Mapping[str, Any]]
 
 
-def draw_law_of_n(points: Summaries, ax: Axes, *, legend: bool = True) -> list[Any]:
+def draw_law_of_n(points: Summaries, ax: Axes) -> list[Any]:
     """Draw the thresholds of one event: by law, range and probability, or by family where there are several.
 
     Parameters
@@ -35,8 +35,6 @@ def draw_law_of_n(points: Summaries, ax: Axes, *, legend: bool = True) -> list[A
     points : sequence of mappings
         Summaries of `slth.experiments.law_of_n.Point`.
     ax : Axes
-    legend : bool
-        Whether to write one.
 
     Returns
     -------
@@ -62,24 +60,23 @@ def draw_law_of_n(points: Summaries, ax: Axes, *, legend: bool = True) -> list[A
     ax.set_ylim(bottom=0)
     ax.grid(visible=True)
     ax.set_axisbelow(True)
-    if legend:
-        # room above the points, so that it hides none of them
-        ax.set_ylim(top=1.5 * max(p["y_high"] for p in points))
-        ax.legend(
-            handles=[*artists[:2], *keys],
-            loc="upper left",
-            ncols=3,
-            fontsize=6.5,
-            columnspacing=0.8,
-            handlelength=1.5,
-            handletextpad=0.5,
-            borderaxespad=0.1,
-            labelspacing=0.3,
-            frameon=True,
-            facecolor="white",
-            edgecolor="none",
-            framealpha=1.0,
-        )
+    # room above the points, so that it hides none of them
+    ax.set_ylim(top=1.5 * max(p["y_high"] for p in points))
+    ax.legend(
+        handles=[*artists[:2], *keys],
+        loc="upper left",
+        ncols=3,
+        fontsize=6.5,
+        columnspacing=0.8,
+        handlelength=1.5,
+        handletextpad=0.5,
+        borderaxespad=0.1,
+        labelspacing=0.3,
+        frameon=True,
+        facecolor="white",
+        edgecolor="none",
+        framealpha=1.0,
+    )
     return artists
 
 
