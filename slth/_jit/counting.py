@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth._jit._options import routine
-from slth._jit.merge import state_after
-from slth._jit.walks import ONE, SIGN
+from slth._jit._options import routine, step
+from slth._jit.walks import ONE, SIGN, piece_from
 from slth._typing import IntArray
+
+
+@step
+def tally(work, i, j, bottom, value, count):
+    """One step of the walk: where it stands next, and the pairs counted once it has passed a left entry."""
+    keep = ONE - (np.uint64(value - work[i] - work[j]) >> SIGN)
+    return i + keep, j - (ONE - keep), count + keep * (j - bottom)
 
 
 @routine
@@ -21,40 +27,17 @@ def count_up_to(work: IntArray, a: int, na: int, b: int, nb: int, value: int, st
     together, as in `merge.nearest`. Callers keep na * nb below 2**63.
     """
     piece = (stop - start) // 4
-    top = b + nb - 1
     bottom = np.uint64(b - 1)
-    s = state_after(work, a, na, b, nb, value, start)
-    i0, j0 = np.uint64(a + s), np.uint64(top - (start - s))
-    cut = start + piece
-    s = state_after(work, a, na, b, nb, value, cut)
-    i1, j1 = np.uint64(a + s), np.uint64(top - (cut - s))
-    cut += piece
-    s = state_after(work, a, na, b, nb, value, cut)
-    i2, j2 = np.uint64(a + s), np.uint64(top - (cut - s))
-    cut += piece
-    s = state_after(work, a, na, b, nb, value, cut)
-    i3, j3 = np.uint64(a + s), np.uint64(top - (cut - s))
+    i0, j0 = piece_from(work, a, na, b, nb, value, start)
+    i1, j1 = piece_from(work, a, na, b, nb, value, start + piece)
+    i2, j2 = piece_from(work, a, na, b, nb, value, start + 2 * piece)
+    i3, j3 = piece_from(work, a, na, b, nb, value, start + 3 * piece)
     count0 = count1 = count2 = count3 = np.uint64(0)
     for _ in range(piece):
-        keep = ONE - (np.uint64(value - work[i0] - work[j0]) >> SIGN)
-        count0 += keep * (j0 - bottom)
-        i0 += keep
-        j0 -= ONE - keep
-        keep = ONE - (np.uint64(value - work[i1] - work[j1]) >> SIGN)
-        count1 += keep * (j1 - bottom)
-        i1 += keep
-        j1 -= ONE - keep
-        keep = ONE - (np.uint64(value - work[i2] - work[j2]) >> SIGN)
-        count2 += keep * (j2 - bottom)
-        i2 += keep
-        j2 -= ONE - keep
-        keep = ONE - (np.uint64(value - work[i3] - work[j3]) >> SIGN)
-        count3 += keep * (j3 - bottom)
-        i3 += keep
-        j3 -= ONE - keep
-    for _ in range(stop - cut - piece):
-        keep = ONE - (np.uint64(value - work[i3] - work[j3]) >> SIGN)
-        count3 += keep * (j3 - bottom)
-        i3 += keep
-        j3 -= ONE - keep
+        i0, j0, count0 = tally(work, i0, j0, bottom, value, count0)
+        i1, j1, count1 = tally(work, i1, j1, bottom, value, count1)
+        i2, j2, count2 = tally(work, i2, j2, bottom, value, count2)
+        i3, j3, count3 = tally(work, i3, j3, bottom, value, count3)
+    for _ in range(stop - start - 4 * piece):
+        i3, j3, count3 = tally(work, i3, j3, bottom, value, count3)
     return int(np.int64(count0 + count1 + count2 + count3))

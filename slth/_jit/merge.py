@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slth._jit._options import routine
+from slth._jit._options import routine, step
 from slth._typing import IntArray
 
 FAR = 5 << 60
@@ -76,6 +76,26 @@ def pass_of_merge(work, a, na, b, nb, shift, steps):
     return low
 
 
+@step
+def take_least(work, a, b, shift, out):
+    """Write the lesser of work[a] and work[b] + shift to work[out]; where to read and write next, upwards."""
+    x, y = work[a], work[b] + shift
+    first = x <= y
+    work[out] = x if first else y
+    move = np.uint64(first)
+    return a + move, b + (ONE - move), out + ONE
+
+
+@step
+def take_largest(work, a, b, shift, out):
+    """Write the larger of work[a] and work[b] + shift to work[out]; where to read and write next, downwards."""
+    x, y = work[a], work[b] + shift
+    last = x > y
+    work[out] = x if last else y
+    move = np.uint64(last)
+    return a - move, b - (ONE - move), out - ONE
+
+
 @routine
 def merge_part(work, a, na, b, nb, shift, out, start, stop):
     """Write entries start..stop (exclusive) of the sorted union of work[a:a+na] and work[b:b+nb] + shift.
@@ -93,44 +113,14 @@ def merge_part(work, a, na, b, nb, shift, out, start, stop):
     s = pass_of_merge(work, a, na, b, nb, shift, stop)
     fall_a, fall_b, fall = np.uint64(a + s - 1), np.uint64(b + stop - s - 1), np.uint64(out + stop - 1)
     for _ in range(half // 2):
-        x, y = work[up_a], work[up_b] + shift
-        first = x <= y
-        work[up] = x if first else y
-        step = np.uint64(first)
-        up_a += step
-        up_b += ONE - step
-        up += ONE
-        x, y = work[rise_a], work[rise_b] + shift
-        first = x <= y
-        work[rise] = x if first else y
-        step = np.uint64(first)
-        rise_a += step
-        rise_b += ONE - step
-        rise += ONE
-        x, y = work[down_a], work[down_b] + shift
-        last = x > y
-        work[down] = x if last else y
-        step = np.uint64(last)
-        down_a -= step
-        down_b -= ONE - step
-        down -= ONE
-        x, y = work[fall_a], work[fall_b] + shift
-        last = x > y
-        work[fall] = x if last else y
-        step = np.uint64(last)
-        fall_a -= step
-        fall_b -= ONE - step
-        fall -= ONE
+        up_a, up_b, up = take_least(work, up_a, up_b, shift, up)
+        rise_a, rise_b, rise = take_least(work, rise_a, rise_b, shift, rise)
+        down_a, down_b, down = take_largest(work, down_a, down_b, shift, down)
+        fall_a, fall_b, fall = take_largest(work, fall_a, fall_b, shift, fall)
     if half % 2:
         work[up] = min(work[up_a], work[up_b] + shift)
     for _ in range(stop - middle - 2 * (half // 2)):
-        x, y = work[rise_a], work[rise_b] + shift
-        first = x <= y
-        work[rise] = x if first else y
-        step = np.uint64(first)
-        rise_a += step
-        rise_b += ONE - step
-        rise += ONE
+        rise_a, rise_b, rise = take_least(work, rise_a, rise_b, shift, rise)
 
 
 @routine
@@ -203,6 +193,21 @@ def state_after(work, a, na, b, nb, target, steps):
 
 
 @routine
+def walk_from(work, a, na, b, nb, target, steps):
+    """Places in both lists where the two-pointer walk stands after `steps` steps."""
+    s = state_after(work, a, na, b, nb, target, steps)
+    return a + s, b + nb - 1 - (steps - s)
+
+
+@step
+def approach(work, i, j, target, best):
+    """One step of the walk: where it stands next, and the lesser of `best` and its distance from `target`."""
+    gap = target - work[np.uint64(i)] - work[np.uint64(j)]
+    sign = gap >> SIGN
+    return i + (1 + sign), j + sign, min(best, abs(gap))
+
+
+@routine
 def nearest(
     work: IntArray, a: int, na: int, b: int, nb: int, target: int, start: int, stop: int, enough: int
 ) -> tuple[int, int, int]:
@@ -215,54 +220,25 @@ def nearest(
     cut1 = start + piece
     cut2 = cut1 + piece
     cut3 = cut2 + piece
-    top = b + nb - 1
-    s = state_after(work, a, na, b, nb, target, start)
-    i0 = a + s
-    j0 = top - (start - s)
-    s = state_after(work, a, na, b, nb, target, cut1)
-    i1 = a + s
-    j1 = top - (cut1 - s)
-    s = state_after(work, a, na, b, nb, target, cut2)
-    i2 = a + s
-    j2 = top - (cut2 - s)
-    s = state_after(work, a, na, b, nb, target, cut3)
-    i3 = a + s
-    j3 = top - (cut3 - s)
+    i0, j0 = walk_from(work, a, na, b, nb, target, start)
+    i1, j1 = walk_from(work, a, na, b, nb, target, cut1)
+    i2, j2 = walk_from(work, a, na, b, nb, target, cut2)
+    i3, j3 = walk_from(work, a, na, b, nb, target, cut3)
     best0 = best1 = best2 = best3 = FAR
     done = 0
     while done < piece:
         length = min(SEGMENT, piece - done)
         for _ in range(length):
-            gap = target - work[np.uint64(i0)] - work[np.uint64(j0)]
-            sign = gap >> SIGN
-            j0 += sign
-            i0 += 1 + sign
-            best0 = min(best0, abs(gap))
-            gap = target - work[np.uint64(i1)] - work[np.uint64(j1)]
-            sign = gap >> SIGN
-            j1 += sign
-            i1 += 1 + sign
-            best1 = min(best1, abs(gap))
-            gap = target - work[np.uint64(i2)] - work[np.uint64(j2)]
-            sign = gap >> SIGN
-            j2 += sign
-            i2 += 1 + sign
-            best2 = min(best2, abs(gap))
-            gap = target - work[np.uint64(i3)] - work[np.uint64(j3)]
-            sign = gap >> SIGN
-            j3 += sign
-            i3 += 1 + sign
-            best3 = min(best3, abs(gap))
+            i0, j0, best0 = approach(work, i0, j0, target, best0)
+            i1, j1, best1 = approach(work, i1, j1, target, best1)
+            i2, j2, best2 = approach(work, i2, j2, target, best2)
+            i3, j3, best3 = approach(work, i3, j3, target, best3)
         done += length
         if min(min(best0, best1), min(best2, best3)) <= enough:
             break
     if done == piece:
         for _ in range(stop - cut3 - piece):
-            gap = target - work[np.uint64(i3)] - work[np.uint64(j3)]
-            sign = gap >> SIGN
-            j3 += sign
-            i3 += 1 + sign
-            best3 = min(best3, abs(gap))
+            i3, j3, best3 = approach(work, i3, j3, target, best3)
     best = min(min(best0, best1), min(best2, best3))
     if best == best0:
         return best, start, cut1
@@ -281,9 +257,7 @@ def locate(
 
     Returns (0, 0) if there is none: place 0 holds a sentinel and is never an answer.
     """
-    s = state_after(work, a, na, b, nb, target, start)
-    i = a + s
-    j = b + nb - 1 - (start - s)
+    i, j = walk_from(work, a, na, b, nb, target, start)
     for _ in range(stop - start):
         d = work[i] + work[j] - target
         if abs(d) == gap:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from slth._jit._options import routine
-from slth._jit.merge import FAR, state_after
+from slth._jit._options import routine, step
+from slth._jit.merge import FAR, walk_from
 from slth._typing import IntArray
 
 NOWHERE = 5 << 59  # farther than any sum is from any value: there is none on that side
@@ -69,6 +69,21 @@ def glance(work, a, na, b, nb, value, width):
 
 
 @routine
+def piece_from(work, a, na, b, nb, value, steps):
+    """`merge.walk_from`, as indices of a hot loop."""
+    i, j = walk_from(work, a, na, b, nb, value, steps)
+    return np.uint64(i), np.uint64(j)
+
+
+@step
+def straddle(work, i, j, value, below, above):
+    """One step of the walk: where it stands next, and the sums nearest to `value` so far, less value."""
+    d = work[i] + work[j] - value
+    short = np.uint64(d) >> SIGN
+    return i + short, j - (ONE - short), max(below, d if d < 0 else -FAR), min(above, d if d >= 0 else FAR)
+
+
+@routine
 def sweep(work, a, na, b, nb, value, width):
     """Largest sum < value and smallest >= value of one join, less value; ends early at one < value + width.
 
@@ -76,56 +91,27 @@ def sweep(work, a, na, b, nb, value, width):
     """
     steps = na + nb
     piece = steps // 4
-    top = b + nb - 1
     goal = value - 1  # the walk's pointer passes left entries while the sum is <= goal, that is < value
-    s = state_after(work, a, na, b, nb, goal, piece)
-    i1, j1 = np.uint64(a + s), np.uint64(top - (piece - s))
-    s = state_after(work, a, na, b, nb, goal, 2 * piece)
-    i2, j2 = np.uint64(a + s), np.uint64(top - (2 * piece - s))
-    s = state_after(work, a, na, b, nb, goal, 3 * piece)
-    i3, j3 = np.uint64(a + s), np.uint64(top - (3 * piece - s))
-    i0, j0 = np.uint64(a), np.uint64(top)
+    i0, j0 = piece_from(work, a, na, b, nb, goal, ZERO)
+    i1, j1 = piece_from(work, a, na, b, nb, goal, piece)
+    i2, j2 = piece_from(work, a, na, b, nb, goal, 2 * piece)
+    i3, j3 = piece_from(work, a, na, b, nb, goal, 3 * piece)
     below0 = below1 = below2 = below3 = -FAR
     above0 = above1 = above2 = above3 = FAR
     done = ZERO
     while done < piece:
         length = min(STRIDE, piece - done)
         for _ in range(length):
-            d = work[i0] + work[j0] - value
-            short = np.uint64(d) >> SIGN
-            below0 = max(below0, d if d < 0 else -FAR)
-            above0 = min(above0, d if d >= 0 else FAR)
-            i0 += short
-            j0 -= ONE - short
-            d = work[i1] + work[j1] - value
-            short = np.uint64(d) >> SIGN
-            below1 = max(below1, d if d < 0 else -FAR)
-            above1 = min(above1, d if d >= 0 else FAR)
-            i1 += short
-            j1 -= ONE - short
-            d = work[i2] + work[j2] - value
-            short = np.uint64(d) >> SIGN
-            below2 = max(below2, d if d < 0 else -FAR)
-            above2 = min(above2, d if d >= 0 else FAR)
-            i2 += short
-            j2 -= ONE - short
-            d = work[i3] + work[j3] - value
-            short = np.uint64(d) >> SIGN
-            below3 = max(below3, d if d < 0 else -FAR)
-            above3 = min(above3, d if d >= 0 else FAR)
-            i3 += short
-            j3 -= ONE - short
+            i0, j0, below0, above0 = straddle(work, i0, j0, value, below0, above0)
+            i1, j1, below1, above1 = straddle(work, i1, j1, value, below1, above1)
+            i2, j2, below2, above2 = straddle(work, i2, j2, value, below2, above2)
+            i3, j3, below3, above3 = straddle(work, i3, j3, value, below3, above3)
         done += length
         if min(min(above0, above1), min(above2, above3)) < width:
             break
     if done == piece:
         for _ in range(steps - 4 * piece):
-            d = work[i3] + work[j3] - value
-            short = np.uint64(d) >> SIGN
-            below3 = max(below3, d if d < 0 else -FAR)
-            above3 = min(above3, d if d >= 0 else FAR)
-            i3 += short
-            j3 -= ONE - short
+            i3, j3, below3, above3 = straddle(work, i3, j3, value, below3, above3)
     return max(max(below0, below1), max(below2, below3)), min(min(above0, above1), min(above2, above3))
 
 

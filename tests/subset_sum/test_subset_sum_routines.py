@@ -274,7 +274,7 @@ def test_one_compiled_signature_per_routine() -> None:
                 solve_batch(one, np.zeros(4), blocks=4, eps=eps)
     names = {
         merge: "merge_part mirror_part run_part sow run_merges open_join nearest locate collect state_after "
-        "pass_of_merge goal_of",
+        "walk_from pass_of_merge goal_of",
         blocks: "fill_pool block_pool",
         subsets: "mark_combination mark_choice mark_quarter read_back best_pair recover take_anchors "
         "closest_block closest_shared_block pool_block",
