@@ -18,13 +18,11 @@ from slth._jit.merge import FIRST_FREE, SEED, Plan
 from slth._typing import IntArray
 from slth.errors import CapacityExceeded
 from slth.subset_sum.plan import Layout, Row
+from slth.subset_sum.pools import EXPECTED_HITS, first_found
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.scaling import Scaled, scale_one
 
 MOST = 1 << 40  # entries of one list beyond which no plan is made, not even to refuse
-EXPECTED_HITS = (1.0, 4.0, 40.0, 1000.0)
-TURNS = 4
-LONGEST = 0.3  # seconds that the pools of one problem may take
 
 
 @lru_cache(maxsize=64)
@@ -137,33 +135,5 @@ def make_pools(b: int, k: int, log2_ratio: float) -> tuple[Layout, ...]:
 def probe(problem: Problem, max_bytes: int) -> tuple[IntArray | None, int]:
     """One of each block within eps from pools if they hold it, and the work done; None proves nothing."""
     b, scaled = problem.blocks or 1, scale_one(problem)
-    if scaled.enough[0] < 0:
-        return None, 0
-    mask = np.zeros(scaled.items.shape, np.bool_)
-    gaps, ids = np.full(1, -1, np.int64), np.zeros(1, np.int64)
-    scratch = np.empty(4 * problem.n, np.int64)
-    done = 0
-    for layout in pools_for(scaled, b, problem.eps):
-        if layout.bytes > max_bytes or layout.seconds * TURNS > LONGEST:
-            break
-        work = np.empty(layout.length, np.int64)
-        goals, enough = scaled.targets, scaled.enough
-        block_pool(
-            work,
-            scaled.items,
-            layout.plan,
-            shift_pairs(b),
-            TURNS,
-            goals,
-            enough,
-            ids,
-            0,
-            1,
-            scratch,
-            mask,
-            gaps,
-        )
-        done += layout.merged + layout.joined
-        if gaps[0] >= 0:
-            return np.flatnonzero(mask[0]), done
-    return None, done
+    pools = [(layout, shift_pairs(b)) for layout in pools_for(scaled, b, problem.eps)]
+    return first_found(scaled, block_pool, pools, max_bytes)

@@ -9,8 +9,10 @@ hits costs about sqrt(s/eps) however large n is; the other k - j samples are cho
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -54,33 +56,29 @@ def pools_for(scaled: Scaled, k_min: int, k_max: int, eps: float | None) -> tupl
 def probe(problem: Problem, max_bytes: int) -> tuple[IntArray | None, int]:
     """A subset within eps from pools if they hold one, and the work done; None proves nothing."""
     scaled = scale_one(problem)
+    pools = pools_for(scaled, problem.k_min, problem.k_max, problem.eps)
+    return first_found(scaled, pool_block, [(pool.layout, pool.anchors) for pool in pools], max_bytes)
+
+
+def first_found(
+    scaled: Scaled, search: Callable[..., None], pools: Sequence[tuple[Layout, Any]], max_bytes: int
+) -> tuple[IntArray | None, int]:
+    """What a compiled search finds for one problem in the first pool that holds a subset within eps.
+
+    pools : for each its layout and the argument of `search` that follows the plan; those that need too much
+        memory or time end the list. Also the work done; None proves nothing.
+    """
     if scaled.enough[0] < 0:
         return None, 0
     mask = np.zeros(scaled.items.shape, np.bool_)
-    gaps = np.full(1, -1, np.int64)
-    ids = np.zeros(1, np.int64)
-    scratch = np.empty(3 * problem.n, np.int64)
+    gaps, ids = np.full(1, -1, np.int64), np.zeros(1, np.int64)
+    scratch = np.empty(4 * mask.size, np.int64)
+    rows = (scaled.targets, scaled.enough, ids, 0, 1, scratch, mask, gaps)
     done = 0
-    for pool in pools_for(scaled, problem.k_min, problem.k_max, problem.eps):
-        layout = pool.layout
+    for layout, own in pools:
         if layout.bytes > max_bytes or layout.seconds * TURNS > LONGEST:
             break
-        work = np.empty(layout.length, np.int64)
-        pool_block(
-            work,
-            scaled.items,
-            layout.plan,
-            pool.anchors,
-            TURNS,
-            scaled.targets,
-            scaled.enough,
-            ids,
-            0,
-            1,
-            scratch,
-            mask,
-            gaps,
-        )
+        search(np.empty(layout.length, np.int64), scaled.items, layout.plan, own, TURNS, *rows)
         done += layout.merged + layout.joined
         if gaps[0] >= 0:
             return np.flatnonzero(mask[0]), done

@@ -143,20 +143,8 @@ def _formulas(event: str, evaluator: Evaluator) -> tuple[Predictor, ...]:
             "k <= 4; misses of uniform samples below 1e-3; live products below 1e-5: see `miss_probability`.",
         ),
     )
-    return tuple(
-        Predictor(
-            name,
-            event,
-            "prediction",
-            "estimate",
-            _ALL,
-            statement,
-            distrust,
-            "Poisson clumping over all subsets of fixed size; derived in the docstrings",
-            functools.partial(evaluator, kind=name),
-        )
-        for name, statement, distrust in rows
-    )
+    source = "Poisson clumping over all subsets of fixed size; derived in the docstrings"
+    return tuple(_prediction(event, *row, source, functools.partial(evaluator, kind=row[0])) for row in rows)
 
 
 def _quenched(event: str, evaluator: Evaluator) -> tuple[Predictor, ...]:
@@ -173,20 +161,25 @@ def _quenched(event: str, evaluator: Evaluator) -> tuple[Predictor, ...]:
             "As saddlepoint, and besides coverage of ranges near the largest sums (off by up to 0.25).",
         ),
     )
+    source = "Poisson clumping given the sample; derived in `log_intensity` and `sample_cover`"
+    forms = {"saddlepoint": "saddlepoint", "quenched": "normal"}
     return tuple(
-        Predictor(
-            name,
-            event,
-            "prediction",
-            "estimate",
-            _ALL,
-            statement,
-            distrust,
-            "Poisson clumping given the sample; derived in `log_intensity` and `sample_cover`",
-            functools.partial(evaluator, form="normal" if name == "quenched" else name),
-            _DRAWN,
-        )
-        for name, statement, distrust in rows
+        _prediction(event, *row, source, functools.partial(evaluator, form=forms[row[0]]), _DRAWN)
+        for row in rows
+    )
+
+
+def _prediction(
+    event: str,
+    name: str,
+    statement: str,
+    distrust: str,
+    source: str,
+    evaluator: Evaluator,
+    options: tuple[str, ...] = (),
+) -> Predictor:
+    return Predictor(
+        name, event, "prediction", "estimate", _ALL, statement, distrust, source, evaluator, options
     )
 
 
