@@ -177,18 +177,8 @@ def fit(
         _restore(parameters, stopped)
         stop_test, stop_train, agree = _judge(torch, task, predict)
         _restore(parameters, final)
-    outcome = Outcome(
-        stop,
-        best,
-        stop_test,
-        stop_train,
-        final_test,
-        final_train,
-        final_loss,
-        agree,
-        len(task.test_labels),
-        len(x),
-    )
+    counts = (stop_test, stop_train, final_test, final_train)
+    outcome = Outcome(stop, best, *counts, final_loss, agree, len(task.test_labels), len(x))
     return Fit(outcome, _arrays(stopped), _arrays(final), kept)
 
 

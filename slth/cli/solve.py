@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from slth.cli.inputs import parse_k, read_samples
 from slth.cli.output import COMMON, Common, print_json, print_pairs
+
+if TYPE_CHECKING:
+    from slth.subset_sum.result import SubsetSumResult
 
 EXIT = {"FOUND": 0, "CLOSEST_PROVED": 0, "ABSENT_PROVED": 1, "NOT_FOUND": 3, "LIMIT": 3}
 MEANING = {
@@ -80,35 +83,40 @@ def command(
     )
     seconds = time.perf_counter() - began
     result.check()
-    status = result.status.name
-    problem = result.problem
-    indices = None if result.indices is None else [int(i) for i in result.indices]
     if common.json:
-        print_json(
-            "solve",
-            {
-                "status": status,
-                "indices": indices,
-                "value": result.value,
-                "error": result.error,
-                "n": values.size,
-                "target": problem.target,
-                "k_min": problem.k_min,
-                "k_max": problem.k_max,
-                "eps": problem.eps,
-                "method": result.method,
-                "work": result.work,
-                "limits": result.limits,
-                "seconds": seconds,
-            },
-        )
-        return EXIT[status]
+        print_json("solve", _record(result, seconds))
+    else:
+        _show(result, seconds)
+    return EXIT[result.status.name]
+
+
+def _record(result: SubsetSumResult, seconds: float) -> dict[str, Any]:
+    problem = result.problem
+    return {
+        "status": result.status.name,
+        "indices": None if result.indices is None else [int(i) for i in result.indices],
+        "value": result.value,
+        "error": result.error,
+        "n": problem.n,
+        "target": problem.target,
+        "k_min": problem.k_min,
+        "k_max": problem.k_max,
+        "eps": problem.eps,
+        "method": result.method,
+        "work": result.work,
+        "limits": result.limits,
+        "seconds": seconds,
+    }
+
+
+def _show(result: SubsetSumResult, seconds: float) -> None:
+    status = result.status.name
     pairs = [("status", f"{status}: {MEANING[status]}")]
-    if indices is not None:
+    if result.indices is not None:
         best = "closest" if status == "ABSENT_PROVED" else "best known" if EXIT[status] else "indices"
         pairs += [
-            (best, " ".join(map(str, indices)) or "(empty subset)"),
-            ("size", f"{len(indices)} of {values.size}"),
+            (best, " ".join(str(int(i)) for i in result.indices) or "(empty subset)"),
+            ("size", f"{len(result.indices)} of {result.problem.n}"),
             ("sum", repr(result.value)),
             ("error", f"{result.error!r} (absolute)"),
         ]
@@ -116,4 +124,3 @@ def command(
         pairs.append(("limits", ", ".join(result.limits)))
     pairs.append(("method", f"{result.method}, {seconds:.3g} s"))
     print_pairs(pairs)
-    return EXIT[status]

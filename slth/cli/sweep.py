@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, print_json, print_pairs, say
+from slth.cli.output import COMMON, Common, print_json, print_pairs, print_table, progress_bar, say
 from slth.cli.timing import timed_progress
 from slth.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from slth.experiments.accuracy import Comparison, Score
 
 app = App(name="sweep", help="Run, inspect, export and merge sweeps of trials.")
 
@@ -212,8 +216,7 @@ def compare(
     misses
         List every cell where a predictor is more than 0.05 away from the measured interval.
     """
-    from slth.cli.output import print_table, progress_bar
-    from slth.experiments.accuracy import PREDICTORS, TOLERANCE, rows_at_loads, scores
+    from slth.experiments.accuracy import PREDICTORS, rows_at_loads, scores
     from slth.experiments.accuracy import compare as compare_rows
     from slth.experiments.export import tallies
     from slth.experiments.ledger import Ledger
@@ -236,6 +239,15 @@ def compare(
             },
         )
         return 0
+    _show_scores(ranking, f"Predictors against {len(rows)} measured probabilities")
+    if misses:
+        _show_misses(missed)
+    return 0
+
+
+def _show_scores(ranking: Sequence[Score], title: str) -> None:
+    from slth.experiments.accuracy import TOLERANCE
+
     print_table(
         ("event", "predictor", "cells", f"within {TOLERANCE}", "neither 0 nor 1", "within", "worst"),
         [
@@ -250,27 +262,28 @@ def compare(
             )
             for s in ranking
         ],
-        title=f"Predictors against {len(rows)} measured probabilities",
+        title=title,
     )
-    if misses:
-        print_table(
-            ("event", "predictor", "law", "n", "k", "eps", "measured", "predicted", "miss"),
-            [
-                (
-                    c.event,
-                    c.predictor,
-                    c.law,
-                    c.n,
-                    c.k,
-                    c.eps,
-                    f"[{c.low:.3f}, {c.high:.3f}]",
-                    c.predicted,
-                    c.miss,
-                )
-                for c in missed
-            ],
-        )
-    return 0
+
+
+def _show_misses(missed: Sequence[Comparison]) -> None:
+    print_table(
+        ("event", "predictor", "law", "n", "k", "eps", "measured", "predicted", "miss"),
+        [
+            (
+                c.event,
+                c.predictor,
+                c.law,
+                c.n,
+                c.k,
+                c.eps,
+                f"[{c.low:.3f}, {c.high:.3f}]",
+                c.predicted,
+                c.miss,
+            )
+            for c in missed
+        ],
+    )
 
 
 def _share(part: int, whole: int) -> str:

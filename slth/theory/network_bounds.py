@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,30 +121,43 @@ def _theorem_3(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...
     )
     if inputs["widths"] is None:
         size = gadget_size(density, eps / (2.0 * inputs["m_t"]), c_amp)
-        blocks = proof_blocks(size.k, size.tolerance, lambda_0)
-        values: Values = {
-            "n_star": size.n_star,
-            "n": size.n,
-            "k": size.k,
-            "tolerance": size.tolerance,
-            "overparameterization": None if size.n_star is None else 4.0 * size.n_star,
-            "overparameterization_integer": 4 * size.n,
-            "density": size.k / size.n,
-            "claimed_probability": 1.0 - eps,
-            "c_amp": c_amp,
-            "proof_density_limit": lambda_0 / blocks,
-            "covered_by_printed_proof": size.k * blocks <= lambda_0 * size.n,
-        }
+        values = _of_one_weight(size, eps, c_amp, lambda_0)
         return values, general + _size_hypotheses(size, lambda_0)
     layers = list(itertools.pairwise(inputs["widths"]))
-    depth = len(layers)
-    sizes = [gadget_size(density, eps / (2.0 * depth * d * e), c_amp) for d, e in layers]
+    sizes = [gadget_size(density, eps / (2.0 * len(layers) * d * e), c_amp) for d, e in layers]
+    values = _of_layers(layers, sizes, eps, c_amp, density)
+    checks = [h for i, size in enumerate(sizes) for h in _size_hypotheses(size, lambda_0, f" (layer {i + 1})")]
+    return values, general + tuple(checks)
+
+
+def _of_one_weight(size: GadgetSize, eps: float, c_amp: float, lambda_0: float) -> Values:
+    """Values of Theorem 3 for a target known by its number of weights: all gadgets are alike."""
+    blocks = proof_blocks(size.k, size.tolerance, lambda_0)
+    return {
+        "n_star": size.n_star,
+        "n": size.n,
+        "k": size.k,
+        "tolerance": size.tolerance,
+        "overparameterization": None if size.n_star is None else 4.0 * size.n_star,
+        "overparameterization_integer": 4 * size.n,
+        "density": size.k / size.n,
+        "claimed_probability": 1.0 - eps,
+        "c_amp": c_amp,
+        "proof_density_limit": lambda_0 / blocks,
+        "covered_by_printed_proof": size.k * blocks <= lambda_0 * size.n,
+    }
+
+
+def _of_layers(
+    layers: Sequence[tuple[int, int]], sizes: Sequence[GadgetSize], eps: float, c_amp: float, density: float
+) -> Values:
+    """Values of Theorem 3 for a target of layers d to e, each with its own gadgets."""
     triples = [(d, e, size) for (d, e), size in zip(layers, sizes, strict=True)]
     m = sum(2 * d * size.n * (d + e) for d, e, size in triples)
     m_t = sum(d * e for d, e in layers)
     survivors = sum(4 * d * e * size.k for d, e, size in triples)
     kept = sum(min(2 * d * size.n, 2 * size.k * d * e) + 2 * d * e * size.k for d, e, size in triples)
-    values = {
+    return {
         "n_star": tuple(size.n_star for size in sizes),
         "n": tuple(size.n for size in sizes),
         "k": tuple(size.k for size in sizes),
@@ -161,8 +174,6 @@ def _theorem_3(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...
         "claimed_probability": 1.0 - eps,
         "c_amp": c_amp,
     }
-    checks = [h for i, size in enumerate(sizes) for h in _size_hypotheses(size, lambda_0, f" (layer {i + 1})")]
-    return values, general + tuple(checks)
 
 
 def _theorem_4(inputs: Mapping[str, Any]) -> tuple[Values, tuple[Hypothesis, ...]]:
