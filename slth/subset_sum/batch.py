@@ -21,7 +21,8 @@ from slth.subset_sum.result import BatchResult, Status, pack
 from slth.subset_sum.solve import as_memory
 from slth.subset_sum.workers import as_threads, share
 
-ROWS = 2048  # instances in one block of the pair scan: its samples stay in the second cache
+LEAST, MOST = 2048, 8192  # instances in one block of the pair scan; its last attempts are on few of them
+BLOCKS = 16  # blocks from which on threads end at about the same time
 SMALL = 50_000  # samples in all below which a second thread costs more than it brings
 CHUNK = 1 << 22  # samples that pools and complete searches hold at once: bounds their temporary arrays
 
@@ -123,9 +124,9 @@ class _Batch:
         self.max_bytes, self.workers = max_bytes, workers
         self.n = given.shape[-1]
         count = len(targets)
+        # every row is written either by the scan or by `_search`, and first touched by the thread that does
         self.bits = np.zeros((count, -(-self.n // 8)), np.uint8)
-        self.values, self.errors = np.full(count, np.nan), np.full(count, np.nan)
-        self.statuses = np.full(count, Status.LIMIT.value, np.int8)
+        self.values, self.errors, self.statuses = np.empty(count), np.empty(count), np.empty(count, np.int8)
         self.limits: tuple[str, ...] = ()
         self.work = 0
 
@@ -144,21 +145,24 @@ class _Batch:
     def _take(self, plan: PairPlan | None) -> IntArray:
         """Copy and check the samples, and scan pairs if there is a plan; the instances left open, in order."""
         count, eps = len(self.targets), self.eps
-        farthest = float(np.abs(self.targets).max())
+        farthest = max(float(self.targets.max()), -float(self.targets.min()))
         if self.samples.ndim == 1:
             check_magnitudes(float(np.abs(self.samples / 4).sum()), farthest)
             return np.arange(count)
-        ids = np.arange(count)
-        starts = range(0, count, ROWS)
+        ids = np.empty(count, np.int64)
+        rows = min(max(LEAST, count // BLOCKS), MOST)  # not by the threads: what is scanned may depend on it
+        starts = range(0, count, rows)
         open_ones, tried = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
         tops = np.zeros(len(starts))
 
         def drain(blocks: Iterator[int]) -> None:
             for start in blocks:
-                stop, place = min(start + ROWS, count), start // ROWS
+                stop, place = min(start + rows, count), start // rows
                 block = self.samples[start:stop]
                 if self.given is not self.samples:
                     np.copyto(block, self.given[start:stop])
+                ids[start:stop] = np.arange(start, stop)
+                self.statuses[start:stop] = Status.FOUND.value  # but for those left open
                 tops[place] = max(block.max(), -block.min())  # nan if there is one: numpy's max keeps it
                 open_ones[place] = stop - start
                 if plan is not None and eps is not None and max(tops[place], farthest) <= plan.reach:
@@ -186,9 +190,7 @@ class _Batch:
         self.work += int(tried.sum())
         if int(open_ones.sum()) == count:
             return ids
-        left = np.concatenate([ids[s : s + c] for s, c in zip(starts, open_ones.tolist(), strict=True)])
-        self.statuses[~np.isnan(self.errors)] = Status.FOUND.value
-        return left
+        return np.concatenate([ids[s : s + c] for s, c in zip(starts, open_ones.tolist(), strict=True)])
 
     def _search(self, ids: IntArray) -> None:
         """Solve some instances by pools and complete searches."""

@@ -43,9 +43,8 @@ def all_sums(samples: FloatArray, grid: Grid, family: Family, max_bytes: int) ->
     items: Any = grid.items[0]
     finer = 1
     if not exact:
-        units = [grid.units(x) for x in samples.tolist()]
-        finer = max(unit.denominator for unit in units)
-        items = np.array([int(unit * finer) for unit in units], object)
+        numbers, finer = grid.integers(samples)
+        items = np.array(numbers, object)
     if family.blocks is not None:
         sums = sums_of_blocks(items, family.blocks)
     else:

@@ -49,6 +49,14 @@ class Grid:
         """Units as a number."""
         return Fraction(units) / Fraction(2) ** self.shift
 
+    def integers(self, samples: FloatArray) -> tuple[list[int], int]:
+        """Samples (n,), exactly, as integers in units of 1/finer of the grid's; and finer, a power of two."""
+        ratios = [x.as_integer_ratio() for x in samples.tolist()]
+        depth = max(below for _, below in ratios).bit_length() - 1  # all are multiples of 2**-depth
+        finer = max(0, depth - self.shift)
+        lift = self.shift + finer + 1
+        return [above << (lift - below.bit_length()) for above, below in ratios], 1 << finer
+
 
 def make_grid(rows: FloatArray, family: Family) -> Grid:
     """The finest grid on which the sums of all rows (B, n) fit."""

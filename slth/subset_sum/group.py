@@ -19,7 +19,7 @@ from slth.subset_sum.blocks import relative, shift_pairs
 from slth.subset_sum.family import Family
 from slth.subset_sum.few import few_cost, pick_few
 from slth.subset_sum.klist import merge_four
-from slth.subset_sum.mitm import SHORT, Answer, meet, meet_cost, merge_lists, plan_within
+from slth.subset_sum.mitm import SHORT, Answer, lists_cost, meet, meet_cost, merge_lists, plan_within
 from slth.subset_sum.plan import Layout
 from slth.subset_sum.pools import TURNS, Pool, pools_for
 from slth.subset_sum.problem import Problem, exact_error, exact_value, within
@@ -33,7 +33,8 @@ QUICK = 1e-3  # seconds of a complete search that make heuristics superfluous
 VERY_SMALL = 29  # log2 of spread / eps from which four lists are quicker than pools
 CALL = 3e-4  # seconds that one search outside a compiled block costs besides
 BLOCK = 0.1  # seconds of estimated work in one compiled call
-WORTH_THREADS = 0.004  # seconds of estimated work below which threads cost more than they bring
+TURN = 1e-6  # seconds that a turn of a pool costs besides
+WORTH_THREADS = 0.001  # seconds of estimated work below which threads cost more than they bring
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Group:
     def run(self) -> None:
         shared = self.shared
         few = self._few_seconds()
-        if shared and self.eps is not None and few == math.inf and not self._is_light():
+        if shared and self.eps is not None and few == math.inf and not self._takes(SHORT, mirrored=False):
             self.rows = np.repeat(self.rows, len(self.targets), axis=0)  # pools work on own samples
             shared = False
         scaled = scale(self.rows, self.targets, self.k_max, self.eps)
@@ -137,10 +138,12 @@ class Group:
             return plan_blocks(self.blocks, self.k_max, self.max_bytes)
         return plan_within((self.n, self.k_min, self.k_max), self.max_bytes, mirrored)
 
-    def _is_light(self) -> bool:
-        """Whether the complete search of one instance fits in one short call."""
+    def _takes(self, seconds: float, *, mirrored: bool) -> bool:
+        """Whether the complete search of one instance fits, and takes no longer than that."""
+        if self.blocks is None and lists_cost(self.n, self.k_min, self.k_max) > seconds:
+            return False  # known without making a plan
         try:
-            return self._plan(mirrored=False).seconds <= SHORT
+            return self._plan(mirrored=mirrored).seconds <= seconds
         except CapacityExceeded:
             return False
 
@@ -166,6 +169,8 @@ class Group:
             layout = pool.layout if isinstance(pool, Pool) else pool
             if not ids.size or layout.bytes > self.max_bytes or layout.seconds > SHORT:
                 return
+            if self._takes(TURNS * layout.seconds, mirrored=True):
+                return
             self._try_pool(pool, layout, scaled, ids, gaps)
 
     def _try_pool(
@@ -182,7 +187,7 @@ class Group:
             else:
                 block_pool(work, items, plan, shifts, TURNS, *rows)
 
-        self._spread(call, len(ids), layout, layout.seconds, 4 * self.n)
+        self._spread(call, len(ids), layout, TURNS * (layout.seconds + TURN), 4 * self.n)
 
     def _search(self, layout: Layout, scaled: Scaled, ids: IntArray, gaps: IntArray) -> None:
         if layout.turned:
@@ -225,7 +230,7 @@ class Group:
         workers = min(self.workers, count, max(1, self.max_bytes // max(1, layout.bytes)))
         if each * count < WORTH_THREADS:
             workers = 1
-        step = max(1, min(int(BLOCK / each) if each else count, -(-count // workers)))
+        step = max(1, min(int(BLOCK / each) if each else count, -(-count // (workers * 8))))
         self.work += count * (layout.merged + layout.joined)
 
         def drain(starts: Iterator[int]) -> None:

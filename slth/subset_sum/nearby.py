@@ -40,9 +40,8 @@ class Nearby:
                 "round the samples to multiples of one power of two."
             )
         items = grid.items[0]
-        rests = [grid.units(x) - int(item) for x, item in zip(samples.tolist(), items.tolist(), strict=True)]
-        self.finer = max(rest.denominator for rest in rests)
-        fine = [int(rest * self.finer) for rest in rests]
+        exact, self.finer = grid.integers(samples)
+        fine = [x - item * self.finer for x, item in zip(exact, items.tolist(), strict=True)]
         small = sum(map(abs, fine)) < 1 << 62
         fine_items: Any = np.array(fine, np.int64 if small else object)
         self.joins = []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from slth.subset_sum import group as group_module
 from slth.subset_sum.batch import solve_batch
+from slth.subset_sum.mitm import plan_within
 from slth.subset_sum.plan import make_layout
 from slth.subset_sum.problem import exact_error, exact_value
 from slth.subset_sum.result import Status
@@ -57,6 +58,18 @@ def test_thread_count_is_irrelevant(monkeypatch: pytest.MonkeyPatch, eps: float 
         for field in ("bits", "values", "errors", "statuses"):
             assert getattr(results[0], field).tobytes() == getattr(other, field).tobytes()
         assert results[0].work == other.work
+
+
+def test_pools_are_tried_where_the_complete_search_is_dearer_or_does_not_fit() -> None:
+    rng = np.random.default_rng(6)
+    samples, targets = products(rng, (40, 18)), rng.uniform(-1, 1, 40)
+    full = plan_within((18, 9, 9), 1 << 30)
+    complete = solve_batch(samples, targets, k=9, eps=1e-4)
+    assert complete.work == 40 * (full.merged + full.joined)  # the turns of a pool would take longer
+    pools = solve_batch(samples, targets, k=9, eps=1e-4, max_bytes=full.bytes - 8)
+    pools.check()
+    assert set(pools.statuses.tolist()) == {Status.FOUND.value, Status.LIMIT.value}
+    assert (complete.found | ~pools.found).all()
 
 
 def test_work_that_is_long_is_done_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles.covering import count_within, distance, exact_sums, inner_gaps, radius
 
 from slth._jit import covering, merge
@@ -21,6 +23,8 @@ from slth.subset_sum import radius as radius_module
 from slth.subset_sum.cover import cover
 from slth.subset_sum.cover_batch import cover_batch
 from slth.subset_sum.cover_result import CoverStatus
+from slth.subset_sum.family import as_family
+from slth.subset_sum.grid import make_grid
 from slth.subset_sum.radius import covering_radius, rounded_up
 
 LAWS = {
@@ -295,6 +299,17 @@ def test_one_of_many(law: str) -> None:
         assert not cover(samples, -1.0, 1.0, math.nextafter(found.radius, 0), k=1, method=method).covered
     pairs = cover_batch(np.stack((samples, samples[::-1])), -1.0, 1.0, found.radius, k=1)
     assert pairs.covered.tolist() == [1, 1]
+
+
+@given(
+    samples=st.lists(st.floats(-1e200, 1e200), min_size=1, max_size=6),
+    power=st.sampled_from((0, -300, -1000)),
+)
+def test_integers_are_the_samples_not_rounded(samples: list[float], power: int) -> None:
+    array = np.ldexp(np.array(samples), power)
+    grid = make_grid(array[None, :], as_family(len(array), None, None))
+    numbers, finer = grid.integers(array)
+    assert [Fraction(number, finer) for number in numbers] == [grid.units(x) for x in array.tolist()]
 
 
 @pytest.mark.compiled
