@@ -21,7 +21,7 @@ from slth.subset_sum.result import BatchResult, Status, pack
 from slth.subset_sum.solve import as_memory
 from slth.subset_sum.workers import as_threads, share
 
-LEAST, MOST = 2048, 8192  # instances in one block of the pair scan; its last attempts are on few of them
+LEAST, MOST = 2048, 8192  # instances in one block of the pair scan: enough that its last attempts are on many
 BLOCKS = 16  # blocks from which on threads end at about the same time
 SMALL = 50_000  # samples in all below which a second thread costs more than it brings
 CHUNK = 1 << 22  # samples that pools and complete searches hold at once: bounds their temporary arrays
@@ -74,10 +74,10 @@ def solve_batch(
     -----
     Closest: meet-in-the-middle per instance, O(2^(n/2)) each; on shared samples the lists are built once.
     Within eps, own samples: first, where eps is loose, all but two samples are chosen greedily and the last two
-    from all pairs, for hundreds of instances side by side (0.2 to 1 microsecond each); then pools of a few
-    samples completed by greedily chosen ones, about sqrt(spread/eps) per instance however large n is, or four
-    merged lists where eps is very small; what is left goes to the complete search. Memory beyond samples and
-    result is bounded: instances are searched in chunks.
+    from all pairs, for hundreds of instances side by side (0.2 to 1 microsecond each); then, unless the complete
+    search is quicker, pools of a few samples completed by greedily chosen ones, about sqrt(spread/eps) per
+    instance however large n is, or four merged lists where eps is very small; what is left goes to the complete
+    search. Memory beyond samples and result is bounded: instances are searched in chunks.
 
     Examples
     --------
