@@ -74,7 +74,7 @@ def solve_batch(
     -----
     Closest: meet-in-the-middle per instance, O(2^(n/2)) each; on shared samples the lists are built once.
     Within eps, own samples: first, where eps is loose, all but two samples are chosen greedily and the last two
-    from all pairs, for hundreds of instances side by side (0.2 to 1 microsecond each); then, unless the complete
+    from all pairs, for hundreds of instances side by side (0.2 to 1 microsecond each); then, unless a complete
     search is quicker, pools of a few samples completed by greedily chosen ones, about sqrt(spread/eps) per
     instance however large n is, or four merged lists where eps is very small; what is left goes to the complete
     search. Memory beyond samples and result is bounded: instances are searched in chunks.
