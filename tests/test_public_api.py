@@ -53,29 +53,7 @@ PUBLIC = [
     "verify",
 ]
 
-FUNCTIONS = [
-    "check",
-    "conditional_bound",
-    "count",
-    "cover",
-    "cover_batch",
-    "covering_radius",
-    "dense_network",
-    "estimate",
-    "export",
-    "n_cover",
-    "n_hit",
-    "predictor",
-    "prune",
-    "read",
-    "solve",
-    "solve_batch",
-    "solve_fewest",
-    "solve_vectors",
-    "threshold",
-    "two_halves_bound",
-    "verify",
-]
+FUNCTIONS = [name for name in PUBLIC if name.islower() and name != "__version__"]
 
 
 def test_public_names_are_pinned() -> None:
@@ -106,7 +84,7 @@ def test_documented_parameters_equal_the_signature(name: str) -> None:
     assert section is not None
     documented = []
     for line in section.group(1).splitlines():
-        if line and not line.startswith(" ") and ":" in line:
+        if line and not line.startswith(" "):
             documented += [part.strip(" *") for part in line.split(":")[0].split(",")]
     assert documented == list(inspect.signature(function).parameters)
 

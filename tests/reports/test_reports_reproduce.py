@@ -52,7 +52,9 @@ def test_the_main_job(tmp_path: Path) -> None:
     measured = table.rows("ticket", "measured: digits, sign-matched")
     assert measured.column("gamma")[0] == stored["tickets"]["ticket-sign-matched"]["density"]
     index = (report / "index.html").read_text(encoding="utf-8")
-    for link in re.findall(r'href="([^"#]+)"', index):
+    links = re.findall(r'href="([^"#]+)"', index)
+    assert len(links) > 2
+    for link in links:
         assert (report / link).exists(), link
     assert not re.search(r"<script|https?://(?!www\.w3\.org/)", index)
     assert any(stage.startswith("prune") for stage in stages)

@@ -112,6 +112,7 @@ def test_the_samples_are_copied() -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, (4, 12))
     result = solve_batch(samples, np.zeros(4), k=4, eps=0.1)
     samples[:] = 7.0
+    assert result.found.any()
     result.check()
 
 

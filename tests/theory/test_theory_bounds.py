@@ -428,7 +428,7 @@ def test_each_bound_states_itself(name: str) -> None:
     assert result.hypotheses
     assert [h.to_dict() for h in result.check()] == [h.to_dict() for h in result.hypotheses]
     assert [h.to_dict() for h in item.check(**SAMPLE[name])] == [h.to_dict() for h in result.hypotheses]
-    assert all(h.holds in (True, False, None) for h in result.hypotheses)
+    assert {type(h.holds) for h in result.hypotheses} <= {bool, type(None)}  # none of numpy's
     assert set(result.inputs) == {i.name for i in item.inputs}
     with pytest.raises(TypeError, match="does not support item assignment"):
         result.values["n"] = 3  # type: ignore[index]
