@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,8 @@ CONFINED = {
     "flint": ("laws/rigor.py", "tickets/recheck.py"),
 }
 # The independent checker may not lean on what arranged, pruned or solved.
+# Parameters that no caller gives: the inputs of a bound are options one by one, Hypothesis draws by itself.
+SILENT = {("cli/bound.py", "inputs"), ("testing.py", "draw")}
 CHECKER = "tickets/check.py"
 CHECKER_MAY_NOT_REACH = {
     "slth.subset_sum",
@@ -181,6 +184,41 @@ def test_every_file_says_what_it_owns() -> None:
         if not ast.get_docstring(tree) and (ROOT / name).read_text().strip()
     ]
     assert silent == []
+
+
+def documented(text: str) -> list[str] | None:
+    """The names under "Parameters" of a docstring in numpydoc form; None if it has no such part."""
+    found = re.search(r"(?:^|\n)Parameters\n-+\n(.*?)(?:\n\n[A-Z][a-z]+\n-+\n|\Z)", text, re.S)
+    if found is None:
+        return None
+    lines = [line for line in found.group(1).splitlines() if line and not line.startswith(" ")]
+    return [name.strip(" *") for line in lines for name in line.split(":")[0].split(",")]
+
+
+def parameters(function: ast.FunctionDef) -> list[str]:
+    own = function.args
+    after = [own.vararg, *own.kwonlyargs, own.kwarg]
+    names = [argument.arg for argument in (*own.posonlyargs, *own.args, *after) if argument is not None]
+    return [name for name in names if name not in {"self", "cls", "common"}]  # common: options of every command
+
+
+def misdocumented(root: Path) -> list[str]:
+    found = []
+    for name, tree in modules(root):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                listed = documented(ast.get_docstring(node) or "")
+                if listed is not None and listed != [p for p in parameters(node) if (name, p) not in SILENT]:
+                    found.append(f"{name}: {node.name} documents {listed}")
+    return found
+
+
+def test_documented_parameters_are_those_of_the_signature(tmp_path: Path) -> None:
+    assert misdocumented(ROOT) == []
+    text = 'def f(a, *, b):\n    """Do.\n\n    Parameters\n    ----------\n    {}\n    """\n'
+    for listed, wrong in (("a, b", 0), ("a : int\n    b : int", 0), ("b, a", 1), ("a", 1), ("a, b, c", 1)):
+        (tmp_path / "one.py").write_text(text.format(listed))
+        assert len(misdocumented(tmp_path)) == wrong, listed
 
 
 def test_no_asserts_or_prints_in_the_library() -> None:

@@ -100,10 +100,12 @@ def experiment(
 
     Parameters
     ----------
-    event, n, k, eps, law, selection
+    event, n, k, eps, law
         As in `Experiment`; a law may be given by name.
     where : float or {"edge", "uniform"}
         "uniform" for hit and closest only.
+    selection
+        As in `Experiment`.
 
     Raises
     ------

@@ -32,12 +32,14 @@ class Windows:
         Size of the input.
     kernel : int or tuple of int
         Entries of a window along each axis.
-    stride, dilation : int or tuple of int
-        Steps between windows and between the entries of one.
+    stride : int or tuple of int
+        Steps between windows.
     padding : int, tuple of int, or tuple of pairs
         Positions added before and after each axis; a number counts for both sides.
     padding_mode : {"zeros", "circular"}
         What the added positions hold: nothing, or the input continued periodically.
+    dilation : int or tuple of int
+        Steps between the entries of a window.
 
     Raises
     ------

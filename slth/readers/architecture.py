@@ -97,6 +97,8 @@ def read_arrays(
         See `parse_architecture`.
     input_shape : int or tuple of int, optional
         Shape of an input without batch; needed unless the line begins with a dense step.
+    output : {"logits"}, optional
+        A soft-max at the end is cut.
 
     Raises
     ------
