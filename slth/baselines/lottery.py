@@ -153,30 +153,10 @@ def claims(study: Sequence[Finished], run: str) -> list[Claim]:
         if not rounds:
             continue
         number = rounds[0]
-        made.append(
-            _claim(
-                run,
-                winning,
-                number,
-                winning,
-                0,
-                "stop_test",
-                "winning ticket reaches the dense net",
-                -MARGIN,
-            )
-        )
-        made.append(
-            _claim(
-                run,
-                winning,
-                0,
-                winning,
-                number,
-                "stop_iteration",
-                "it stops earlier than the dense net (steps)",
-                0.0,
-            )
-        )
+        text = "winning ticket reaches the dense net"
+        made.append(_claim(run, winning, number, winning, 0, "stop_test", text, -MARGIN))
+        text = "it stops earlier than the dense net (steps)"
+        made.append(_claim(run, winning, 0, winning, number, "stop_iteration", text, 0.0))
         for other, text in (
             (REINITIALISED, "it beats its mask over fresh weights"),
             (RANDOM_ARM, "it beats a random mask"),
@@ -207,19 +187,8 @@ def training_claims(study: Sequence[Finished], run: str) -> list[Claim]:
             ("final_train", "final training accuracy rises"),
         ):
             made.append(_claim(run, winning, number, winning, 0, name, text, 0.0))
-        made.append(
-            _claim(
-                run,
-                winning,
-                0,
-                winning,
-                number,
-                "final_loss",
-                "final training loss falls (milli)",
-                0.0,
-                1e3,
-            )
-        )
+        text = "final training loss falls (milli)"
+        made.append(_claim(run, winning, 0, winning, number, "final_loss", text, 0.0, 1e3))
     return made
 
 

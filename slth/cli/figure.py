@@ -59,7 +59,7 @@ def density(
         with_tickets,
     )
     from slth.reports.figures import picture_kind
-    from slth.reports.outputs import refuse_existing, write_file
+    from slth.reports.outputs import refuse_existing
     from slth.theory.frontier import density_table
     from slth.tickets.ticket import Ticket
 
@@ -71,12 +71,10 @@ def density(
     tickets = {f"measured: {path.name}": Ticket.load(path) for path in ticket or []}
     curves = density_table(m_t, eps, c_amp=_constants(c_amp))
     rows = with_tickets(with_measured(curves, ledger), tickets)
-    picture = density_figure(rows, kind=kind)
-    text = None if table is None else table_text(rows, kind=table.suffix)
-    write_file(out, picture, overwrite=force)
-    if table is not None and text is not None:
-        write_file(table, text.encode("utf-8"), overwrite=force)
-    written = [str(path) for path in (out, table) if path is not None]
+    files = {out: density_figure(rows, kind=kind)}
+    if table is not None:
+        files[table] = table_text(rows, kind=table.suffix).encode("utf-8")
+    written = _write(files, force)
     if common.json:
         print_json("figure-density", {"written": written, **rows.meta, "curves": rows.curves})
     else:
@@ -115,7 +113,7 @@ def law_of_n(
 
     from slth.reports.figures import picture_kind
     from slth.reports.law_of_n import law_of_n_figure, measured_points, measured_slopes
-    from slth.reports.outputs import refuse_existing, write_file
+    from slth.reports.outputs import refuse_existing
 
     kind = picture_kind(out)
     refuse_existing(out, overwrite=force)
@@ -126,11 +124,12 @@ def law_of_n(
     points = measured_points(ledger, confidence=confidence)
     bands = measured_slopes(points)
     record = {"points": [p.summary() for p in points], "slopes": [s.summary() for s in bands]}
-    write_file(out, law_of_n_figure(points, kind=kind), overwrite=force)
+    files = {out: law_of_n_figure(points, kind=kind)}
     if table is not None:
-        write_file(table, (json.dumps(record, indent=1) + "\n").encode(), overwrite=force)
+        files[table] = (json.dumps(record, indent=1) + "\n").encode()
+    written = _write(files, force)
     if common.json:
-        print_json("figure-law-of-n", {"written": [str(p) for p in (out, table) if p is not None], **record})
+        print_json("figure-law-of-n", {"written": written, **record})
         return 0
     print_table(
         (
@@ -148,7 +147,7 @@ def law_of_n(
         [_slope_row(s.summary()) for s in bands],
         title=f"Mean slope of n H2(k/n) against log2(k/eps), bands from {100 * confidence:g} % brackets of n",
     )
-    say("written: " + ", ".join(str(path) for path in (out, table) if path is not None))
+    say("written: " + ", ".join(written))
     return 0
 
 
@@ -187,7 +186,7 @@ def frontier(
     from slth.reports.density import refuse_table_kind
     from slth.reports.figures import picture_kind
     from slth.reports.frontier import frontier_figure
-    from slth.reports.outputs import refuse_existing, write_file
+    from slth.reports.outputs import refuse_existing
 
     kind = picture_kind(out)
     refuse_existing(out, overwrite=force)
@@ -199,15 +198,24 @@ def frontier(
     if unknown := [name for name in target or [] if name not in known]:
         raise InvalidInput(f"`--target` must be one of {', '.join(known) or 'none'}; got {unknown[0]!r}.")
     rows = tuple(row for row in rows if target is None or row.target in target)
-    write_file(out, frontier_figure(rows, kind=kind), overwrite=force)
+    files = {out: frontier_figure(rows, kind=kind)}
     if table is not None:
-        write_file(table, rows_bytes(rows, table.suffix), overwrite=force)
-    written = [str(path) for path in (out, table) if path is not None]
+        files[table] = rows_bytes(rows, table.suffix)
+    written = _write(files, force)
     if common.json:
         print_json("figure-frontier", {"written": written, "rows": len(rows)})
     else:
         say("written: " + ", ".join(written))
     return 0
+
+
+def _write(files: dict[Path, bytes], force: bool) -> list[str]:
+    """Write the files; return their names."""
+    from slth.reports.outputs import write_file
+
+    for path, content in files.items():
+        write_file(path, content, overwrite=force)
+    return [str(path) for path in files]
 
 
 def _slope_row(band: dict[str, Any]) -> tuple[Any, ...]:
