@@ -21,7 +21,7 @@ from slth.baselines.study import digits_cells, quick_cells, run_study, study_cel
 from slth.baselines.study_ledger import StudyLedger
 from slth.baselines.training import Recipe
 from slth.errors import InvalidInput, LedgerDamaged
-from slth.experiments.ledger import Ledger
+from slth.experiments.ledger import Block, Ledger
 from slth.reports.lottery import table_text
 
 COMMAND = [sys.executable, "-m", "slth", "compare", "run", "--study", "quick", "--out"]
@@ -126,6 +126,16 @@ def test_a_result_that_contradicts_the_ledger_is_refused(whole: Path, tmp_path: 
         run = ledger.add_run({})
         with pytest.raises(LedgerDamaged, match="with another result"):
             ledger.add_block(type(block)(block.cell, 0, '{"rows":[]}'), run=run, milliseconds=1)
+
+
+def test_times_of_a_cell_add_up(tmp_path: Path) -> None:
+    one, two = StudyCell("gap", 0, source="weight", n=8), StudyCell("gap", 1, source="weight", n=8)
+    with StudyLedger(tmp_path / "times.sqlite") as ledger:
+        run = ledger.add_run({})
+        for cell, block, spent in ((one, 0, 5), (one, 1, 7), (two, 0, 11)):
+            ledger.file(cell)
+            ledger.add_block(Block(cell.digest, block, "{}"), run=run, milliseconds=spent)
+        assert ledger.milliseconds() == {one.digest: 12, two.digest: 11}
 
 
 def test_ledgers_of_trials_are_not_studies(tmp_path: Path) -> None:

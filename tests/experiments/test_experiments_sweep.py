@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from slth.errors import CapacityExceeded, InvalidInput, LedgerDamaged, MissingExtra, SweepIncomplete
+from slth.experiments import driver
 from slth.experiments import sweep as module
 from slth.experiments.bins import BEYOND, LOWEST, bin_of, edge_bin, edge_of_bin, edges
 from slth.experiments.cell import Cell, run_block
@@ -201,6 +202,31 @@ def test_order_of_completion_is_irrelevant(spec: Spec, tmp_path: Path, monkeypat
     run_sweep(spec, tmp_path / "b.sqlite")
     assert len(held) == 45
     assert rows(tmp_path / "b.sqlite") == rows(tmp_path / "a.sqlite")
+
+
+def test_no_more_tasks_are_submitted_than_agreed(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[Future[Any], Any] = {}
+    held: list[int] = []
+
+    def submit(fn: Any, *args: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        calls[future] = fn, args
+        return future
+
+    def wait(running: dict[Future[Any], Any], **_: Any) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        """The first task alone is finished."""
+        held.append(len(running))
+        first = next(iter(running))
+        fn, args = calls[first]
+        first.set_result(fn(*args))
+        return {first}, set(running) - {first}
+
+    monkeypatch.setattr(driver, "wait", wait)
+    use(monkeypatch, submit, 3)
+    assert run_sweep(spec, tmp_path / "a.sqlite").complete
+    assert held == [3] * 43 + [2, 1]
 
 
 @pytest.mark.parametrize(

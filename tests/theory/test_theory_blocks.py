@@ -12,7 +12,7 @@ from oracles.theory import covering_radius_of_sums
 from slth.errors import InvalidInput
 from slth.laws.product import LiveProduct
 from slth.laws.uniform import Uniform
-from slth.theory.blocks import averaged_block_cover, block_log_intensity
+from slth.theory.blocks import averaged_block_cover, block_log_intensity, block_miss_probability
 
 U = Uniform()
 
@@ -78,6 +78,19 @@ def test_published_sizes(b: int, sizes: tuple[tuple[int, int], ...]) -> None:
         assert near[1] > 0.45
         if b > 2:
             assert float(averaged_block_cover(nearly + 1, b, eps, 1.0, U, samples=200).value) > 0.97
+
+
+def test_misses_against_simulation() -> None:
+    """4,000 samples, as for windows."""
+    rng = np.random.default_rng(2)
+    for k, b, eps, z in [(5, 3, 4e-3, 0.5), (4, 4, 4e-3, 0.2), (8, 2, 4e-3, 0.3)]:
+        x = rng.uniform(-1, 1, (4000, k, b))
+        sums = x[:, 0]
+        for block in range(1, k):
+            sums = (sums[:, :, None] + x[:, block][:, None]).reshape(len(x), -1)
+        missed = (np.abs(sums - z) > eps).all(axis=1).mean()
+        assert 0.05 < missed < 0.95
+        assert abs(float(block_miss_probability(k, b, eps, z, U)) - missed) < 0.06
 
 
 def test_refusals() -> None:

@@ -10,7 +10,6 @@ import pytest
 from slth.errors import InvalidInput
 from slth.laws.normal import Normal
 from slth.laws.uniform import Uniform
-from slth.theory.blocks import block_miss_probability
 from slth.theory.hitting import miss_probability
 from slth.theory.windows import window_miss_probability
 
@@ -66,15 +65,3 @@ def test_against_simulation() -> None:
 def test_refuses(arguments: tuple, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         window_miss_probability(*arguments, Uniform())
-
-
-def test_blocks_against_simulation() -> None:
-    rng = np.random.default_rng(2)
-    for k, b, eps, z in [(5, 3, 4e-3, 0.5), (4, 4, 4e-3, 0.2), (8, 2, 4e-3, 0.3)]:
-        x = rng.uniform(-1, 1, (4000, k, b))
-        sums = x[:, 0]
-        for block in range(1, k):
-            sums = (sums[:, :, None] + x[:, block][:, None]).reshape(len(x), -1)
-        missed = (np.abs(sums - z) > eps).all(axis=1).mean()
-        assert 0.05 < missed < 0.95
-        assert abs(float(block_miss_probability(k, b, eps, z, Uniform())) - missed) < 0.06
