@@ -112,7 +112,7 @@ def _node(record: object, arrays: Arrays) -> Node:
     return node
 
 
-def _linear(name: str, parents: list[str], size: int, spec: dict[str, Any], arrays: Arrays) -> Linear:  # noqa: ARG001
+def _linear(name: str, parents: list[str], _size: int, spec: dict[str, Any], arrays: Arrays) -> Linear:
     rest = {label: array for label, array in arrays.items() if label not in ("coefficients", "bias")}
     basis = _basis(spec.get("basis", {}), rest)
     return Linear(name, parents[0], arrays["coefficients"], basis, arrays.get("bias"), spec.get("groups", 1))
@@ -139,15 +139,15 @@ def _basis(record: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) ->
 
 
 _BUILDERS: dict[str, Any] = {
-    "Input": lambda name, parents, size, spec, arrays: Input(name, size),  # noqa: ARG005
+    "Input": lambda name, _parents, size, _spec, _arrays: Input(name, size),
     "Linear": _linear,
-    "ReLU": lambda name, parents, size, spec, arrays: ReLU(name, parents[0]),  # noqa: ARG005
-    "Flatten": lambda name, parents, size, spec, arrays: Flatten(name, parents[0]),  # noqa: ARG005
-    "Add": lambda name, parents, size, spec, arrays: Add(name, tuple(parents)),  # noqa: ARG005
-    "AveragePool": lambda name, parents, size, spec, arrays: AveragePool(  # noqa: ARG005
+    "ReLU": lambda name, parents, _size, _spec, _arrays: ReLU(name, parents[0]),
+    "Flatten": lambda name, parents, _size, _spec, _arrays: Flatten(name, parents[0]),
+    "Add": lambda name, parents, _size, _spec, _arrays: Add(name, tuple(parents)),
+    "AveragePool": lambda name, parents, _size, spec, _arrays: AveragePool(
         name, parents[0], spec["features"], Windows.from_json(spec["windows"]), spec["count_padding"]
     ),
-    "MaxPool": lambda name, parents, size, spec, arrays: MaxPool(  # noqa: ARG005
+    "MaxPool": lambda name, parents, _size, spec, _arrays: MaxPool(
         name, parents[0], spec["features"], Windows.from_json(spec["windows"])
     ),
 }

@@ -171,7 +171,7 @@ def _padding(op: Operator, value: Value, kernel: Shape, stride: Any, dilation: A
     return tuple(pairs)
 
 
-def _pad(build: Builder, op: Operator) -> Value | Padded:  # noqa: ARG001
+def _pad(_build: Builder, op: Operator) -> Value | Padded:
     value = op.value()
     mode = {"constant": "zeros", "wrap": "circular"}.get(op.attributes.get("mode", "constant"))
     fill = op.constant(2)
@@ -263,13 +263,13 @@ def _reshape(build: Builder, op: Operator) -> Value:
     return build.reshape(op.name, value, tuple(int(side) for side in whole[1:]))
 
 
-def _constant(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+def _constant(_build: Builder, op: Operator) -> Any:
     for key, found in op.attributes.items():
         return found if key in ("value", "sparse_value") else np.asarray(found)
     raise refused("hold a value in each Constant", "none", op.name)
 
 
-def _shape_of(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+def _shape_of(_build: Builder, op: Operator) -> Any:
     """What exporters compute from a shape to reshape by it."""
     if op.kind == "Shape":
         return (BATCH, *op.value().shape)
@@ -283,7 +283,7 @@ def _shape_of(build: Builder, op: Operator) -> Any:  # noqa: ARG001
     raise refused("compute only shapes this way", f"{op.kind} of {what(op.inputs[0])}", op.name)
 
 
-def _slice(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+def _slice(_build: Builder, op: Operator) -> Any:
     """Part of a shape, or the end of a value that a Concat is to wrap around."""
     data = op.inputs[0]
     starts, ends = op.integers(1, "starts") or (), op.integers(2, "ends") or ()
@@ -306,7 +306,7 @@ def _slice(build: Builder, op: Operator) -> Any:  # noqa: ARG001
     raise refused("slice values only to wrap them around", f"[{start}:{stop}] along axis {axes[0]}", op.name)
 
 
-def _concat(build: Builder, op: Operator) -> Any:  # noqa: ARG001
+def _concat(_build: Builder, op: Operator) -> Any:
     """Parts of a shape, or a value wrapped around along one axis (how circular convolutions are exported)."""
     parts = [part for part in op.inputs if not isinstance(part, Piece)]
     axis = int(op.attributes.get("axis", 0))
@@ -351,8 +351,8 @@ OPERATORS: dict[str, Callable[[Builder, Operator], Any]] = {
     "ReduceMean": _mean,
     "Flatten": _flatten,
     "Reshape": _reshape,
-    "Dropout": lambda build, op: op.value(),  # noqa: ARG005
-    "Identity": lambda build, op: op.inputs[0],  # noqa: ARG005
+    "Dropout": lambda _build, op: op.value(),
+    "Identity": lambda _build, op: op.inputs[0],
     "Softmax": lambda build, op: build.softmax(op.name, op.value(), op.kind),
     "LogSoftmax": lambda build, op: build.softmax(op.name, op.value(), op.kind),
     "Constant": _constant,

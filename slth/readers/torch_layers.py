@@ -79,11 +79,11 @@ def _main(module: Any, name: str) -> FloatArray:
     return weight
 
 
-def _linear(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _linear(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     return build.dense(name, value, _main(module, name), _weight(module, name, "bias"))
 
 
-def _convolution(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _convolution(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     if module.padding_mode not in ("zeros", "circular"):
         raise refused("pad with zeros or circularly", f"padding_mode {module.padding_mode!r}", name)
     return build.convolution(
@@ -113,7 +113,7 @@ def _batch_norm(build: Builder, name: str, value: Value, module: Any, sole: bool
     return build.batch_norm(name, value, (weight, bias, mean, variance), module.eps, sole=sole)
 
 
-def _average(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _average(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     axes = int(type(module).__name__[-2])
     return _average_pool(
         build,
@@ -155,7 +155,7 @@ def _average_pool(
     )
 
 
-def _largest(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _largest(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     axes = int(type(module).__name__[-2])
     return _max_pool(
         build,
@@ -197,12 +197,12 @@ def _max_pool(
     )
 
 
-def _adaptive(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _adaptive(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     sizes = _each(module.output_size, int(type(module).__name__[-2]))
     return build.adaptive_average_pool(name, value, sizes)
 
 
-def _flatten(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _flatten(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     return _flattened(build, name, value, module.start_dim, module.end_dim)
 
 
@@ -215,7 +215,7 @@ def _flattened(build: Builder, name: str, value: Value, start: int = 0, end: int
     return build.reshape(name, value, shape)
 
 
-def _unflatten(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _unflatten(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     axis = module.dim % (len(value.shape) + 1) if isinstance(module.dim, int) else 0
     if axis == 0:
         raise refused("leave the batch axis alone", f"unflatten of axis {module.dim!r}", name)
@@ -223,11 +223,11 @@ def _unflatten(build: Builder, name: str, value: Value, module: Any, sole: bool)
     return build.reshape(name, value, value.shape[: axis - 1] + sizes + value.shape[axis:])
 
 
-def _nothing(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _nothing(_build: Builder, _name: str, value: Value, _module: Any, _sole: bool) -> Value:
     return value
 
 
-def _softmax(build: Builder, name: str, value: Value, module: Any, sole: bool) -> Value:  # noqa: ARG001
+def _softmax(build: Builder, name: str, value: Value, module: Any, _sole: bool) -> Value:
     return build.softmax(name, value, type(module).__name__)
 
 
@@ -242,7 +242,7 @@ MODULES: dict[str, Callable[[Builder, str, Value, Any, bool], Value]] = {
     "Conv2d": _convolution,
     "BatchNorm1d": _batch_norm,
     "BatchNorm2d": _batch_norm,
-    "ReLU": lambda build, name, value, module, sole: build.relu(name, value),  # noqa: ARG005
+    "ReLU": lambda build, name, value, _module, _sole: build.relu(name, value),
     "AvgPool1d": _average,
     "AvgPool2d": _average,
     "AdaptiveAvgPool1d": _adaptive,
@@ -317,7 +317,7 @@ def _call_view(call: Call, value: Value, *shape: Any) -> Value:
     return call.build.reshape(call.name, value, tuple(sizes[1:]))
 
 
-def _call_size(call: Call, value: Value, axis: int | None = None) -> Any:  # noqa: ARG001
+def _call_size(_call: Call, value: Value, axis: int | None = None) -> Any:
     sizes = (BATCH, *value.shape)
     return sizes if axis is None else sizes[axis]
 
@@ -386,9 +386,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "getitem": _call_getitem,
     "mean": _call_mean,
     "dropout": _call_dropout,
-    "softmax": lambda call, value, *rest, **named: call.build.softmax(call.name, value, "softmax"),  # noqa: ARG005
-    "log_softmax": lambda call, value, *rest, **named: call.build.softmax(call.name, value, "log_softmax"),  # noqa: ARG005
-    "contiguous": lambda call, value: value,  # noqa: ARG005
+    "softmax": lambda call, value, *_rest, **_named: call.build.softmax(call.name, value, "softmax"),
+    "log_softmax": lambda call, value, *_rest, **_named: call.build.softmax(call.name, value, "log_softmax"),
+    "contiguous": lambda _call, value: value,
     "avg_pool1d": _pool_call(_average_pool, 1),
     "avg_pool2d": _pool_call(_average_pool, 2),
     "max_pool1d": _pool_call(_max_pool, 1),

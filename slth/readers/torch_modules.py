@@ -88,7 +88,7 @@ class _Reader:
             return tuple(self._argument(item) for item in argument)
         return self._values[argument] if isinstance(argument, self._torch.fx.Node) else argument
 
-    def _placeholder(self, node: Any) -> Value:  # noqa: ARG002
+    def _placeholder(self, _node: Any) -> Value:
         return self._build.input
 
     def _get_attr(self, node: Any) -> Any:
