@@ -6,6 +6,27 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import combinations, pairwise, product
 
+# How samples are drawn, and numbers of samples with the families of subsets that are enumerated.
+LAWS = {
+    "uniform": lambda rng, n: rng.uniform(-1, 1, n),
+    "normal": lambda rng, n: rng.normal(size=n),
+    "product": lambda rng, n: rng.uniform(0, 1, n) * rng.uniform(-1, 1, n),
+    "coarse": lambda rng, n: rng.integers(-3, 4, n) / 2,
+}
+FAMILIES = [
+    (10, {"k": 5}),
+    (11, {"k": 3}),
+    (9, {"k": 8}),
+    (8, {}),
+    (9, {"k": (2, 5)}),
+    (7, {"k": 0}),
+    (9, {"k": 1}),
+    (10, {"blocks": 2}),
+    (9, {"blocks": 3, "k": 3}),
+    (6, {"blocks": 6}),
+    (5, {"blocks": 1}),
+]
+
 
 def family(n: int, k: int | tuple[int, int] | None, blocks: int | None) -> list[tuple[int, ...]]:
     """Every subset of the family, as indices."""

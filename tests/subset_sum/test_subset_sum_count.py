@@ -7,31 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles.covering import count_within, exact_sums
+from oracles.covering import FAMILIES, LAWS, count_within, exact_sums
 
 from slth._jit import counting, merge
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.subset_sum.count import count
-
-LAWS = {
-    "uniform": lambda rng, n: rng.uniform(-1, 1, n),
-    "normal": lambda rng, n: rng.normal(size=n),
-    "product": lambda rng, n: rng.uniform(0, 1, n) * rng.uniform(-1, 1, n),
-    "coarse": lambda rng, n: rng.integers(-3, 4, n) / 2,
-}
-FAMILIES = [
-    (10, {"k": 5}),
-    (11, {"k": 3}),
-    (9, {"k": 8}),
-    (8, {}),
-    (9, {"k": (2, 5)}),
-    (7, {"k": 0}),
-    (9, {"k": 1}),
-    (10, {"blocks": 2}),
-    (9, {"blocks": 3, "k": 3}),
-    (6, {"blocks": 6}),
-    (5, {"blocks": 1}),
-]
 
 
 @pytest.mark.parametrize("law", LAWS)

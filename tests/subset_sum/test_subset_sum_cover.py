@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.covering import count_within, distance, exact_sums, inner_gaps, radius
+from oracles.covering import FAMILIES, LAWS, count_within, distance, exact_sums, inner_gaps, radius
 
 from slth._jit import covering, merge
 from slth._jit.walks import look
@@ -26,26 +26,6 @@ from slth.subset_sum.cover_result import CoverStatus
 from slth.subset_sum.family import as_family
 from slth.subset_sum.grid import make_grid
 from slth.subset_sum.radius import covering_radius, rounded_up
-
-LAWS = {
-    "uniform": lambda rng, n: rng.uniform(-1, 1, n),
-    "normal": lambda rng, n: rng.normal(size=n),
-    "product": lambda rng, n: rng.uniform(0, 1, n) * rng.uniform(-1, 1, n),
-    "coarse": lambda rng, n: rng.integers(-3, 4, n) / 2,
-}
-FAMILIES = [
-    (10, {"k": 5}),
-    (11, {"k": 3}),
-    (8, {"k": 7}),
-    (8, {}),
-    (9, {"k": (2, 5)}),
-    (5, {"k": 0}),
-    (9, {"k": 1}),
-    (10, {"blocks": 2}),
-    (9, {"blocks": 3, "k": 3}),
-    (6, {"blocks": 6}),
-    (5, {"blocks": 1}),
-]
 
 
 def instance(

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from oracles.theory import conditional_normal, covering_radius_of_sums
+from scipy.integrate import simpson
 from scipy.stats import beta
 
 from slth.errors import InvalidInput
@@ -145,6 +146,23 @@ def test_two_halves() -> None:
     assert two_halves_bound(40, 12, 1e-2, 1.0, U) > 0.8
     odd = two_halves_bound(61, 21, 1e-3, 1.0, Normal(1.0))
     assert two_halves_bound(60, 20, 1e-3, 1.0, Normal(1.0)) == pytest.approx(odd, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "law", "reach"), [(30, 11, U, 1.2), (31, 12, Normal(1.0), None), (34, 12, Normal(1.0), 0.9)]
+)
+def test_two_halves_is_markov_for_the_shares_that_both_parts_miss(
+    n: int, k: int, law: Law, reach: float | None
+) -> None:
+    a, eps, radius = reach or math.sqrt(0.5), 0.05, 1.0
+    z = np.linspace(0, a, 21)
+    shares = [
+        simpson([1 - conditional_bound(m, j, eps / 2, float(t), law) for t in z], x=z) / a
+        for m, j in ((n // 2, k // 2), (n - n // 2, k - k // 2))
+    ]
+    expected = 1 - sum(shares) / (1 - radius / (2 * a))
+    assert 0.3 < expected < 0.97
+    assert two_halves_bound(n, k, eps, radius, law, reach=reach) == pytest.approx(expected, abs=1e-4)
 
 
 def test_refusals() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.theory import cox_covered, cox_miss
+from oracles.theory import PUBLISHED, cox_covered, cox_miss
 
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.laws.normal import Normal
@@ -134,19 +134,7 @@ def test_the_annealed_law_is_wrong_at_constant_density() -> None:
 
 @pytest.mark.parametrize(
     ("n", "k", "expected", "hit", "cover"),
-    [
-        (20, 5, 1, 0.50, None),
-        (20, 5, 3, 0.74, None),
-        (20, 5, 10, 0.88, 0.29),
-        (20, 5, 30, 0.94, 0.75),
-        (20, 5, 100, 0.963, 0.91),
-        (24, 8, 1, 0.46, None),
-        (24, 8, 3, 0.70, None),
-        (24, 8, 10, 0.86, None),
-        (24, 8, 30, 0.93, 0.40),
-        (24, 8, 100, 0.95, 0.76),
-        (24, 8, 300, None, 0.89),
-    ],
+    PUBLISHED,
 )
 def test_published_simulations(n: int, k: int, expected: int, hit: float | None, cover: float | None) -> None:
     """Simulated to +-0.03; the prediction neglects the variance of the sample, hence 0.07 on coverage."""

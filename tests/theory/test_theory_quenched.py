@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from oracles.theory import covering_radius_of_sums, saddlepoint_of_sample
+from oracles.theory import PUBLISHED, covering_radius_of_sums, saddlepoint_of_sample
 
 from slth.errors import InvalidInput
 from slth.laws.law import Law
@@ -101,20 +101,7 @@ def test_coverage_against_simulation(name: str, n: int, k: int) -> None:
 
 @pytest.mark.parametrize(
     ("n", "k", "expected", "hit", "cover"),
-    [
-        (20, 5, 1, 0.50, None),
-        (20, 5, 3, 0.74, None),
-        (20, 5, 10, 0.88, 0.29),
-        (20, 5, 30, 0.94, 0.75),
-        (20, 5, 100, 0.963, 0.91),
-        (20, 5, 300, None, 0.953),
-        (24, 8, 1, 0.46, None),
-        (24, 8, 3, 0.70, None),
-        (24, 8, 10, 0.86, None),
-        (24, 8, 30, 0.93, 0.40),
-        (24, 8, 100, 0.95, 0.76),
-        (24, 8, 300, None, 0.89),
-    ],
+    PUBLISHED,
 )
 def test_published_simulations(n: int, k: int, expected: int, hit: float | None, cover: float | None) -> None:
     """Published to +-0.03; the saddlepoint prediction adds at most 0.02, its own drawing included."""
