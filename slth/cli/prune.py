@@ -42,7 +42,9 @@ def command(
         list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
     ] = None,
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
-    arrangement: Literal["auto", "sign-matched", "paper", "assigned", "blocks", "gathered"] = "sign-matched",
+    arrangement: Literal[
+        "auto", "sign-matched", "paper", "assigned", "blocks", "gathered", "lifted"
+    ] = "sign-matched",
     search: Literal["within", "closest", "feedback"] = "within",
     window: int = 0,
     budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",

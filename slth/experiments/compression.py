@@ -98,6 +98,11 @@ def _subset_bits(ticket: Ticket, index: int, layer: TicketLayer, filled: BoolArr
     if layer.arrangement in ("paper", BLOCKS):
         return _sampled_bits(ticket, index, layer, filled)
     own = ticket.assembled(index)
+    if layer.lifts:
+        # Any of a neuron's constants may lift it.
+        places = layer.outputs * layer.copies * layer.lifts
+        total = float(log2_binomial(places, int(own.kept_positive[:, -1].sum())))
+        return total + _chosen_bits(own.live_positive[:, :-1], layer, filled[:, :-1])
     total = _chosen_bits(own.live_positive, layer, filled)
     if layer.signed:
         moving = filled.copy()

@@ -12,7 +12,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +186,12 @@ class _Work:
             return None
         layers = predicted["layers"]
         owners = tuple(layer["owners"] for layer in layers)
+        numbers = tuple(layer["constants"] for layer in layers)
+        constants = numbers if max(numbers) > 1 else ()
         steps = tuple(step_of(layer, density) for layer in layers)
 
         def look(copies: tuple[int, ...]) -> Look:
-            cell = self.wanted.cell(density, copies=copies, owners=owners)
+            cell = self.wanted.cell(density, copies=copies, owners=owners, constants=constants)
             found = [self._trial(cell, trial)["outcome"] for trial in range(self.wanted.trials)]
             return Look(copies, found.count(CERTIFIED), len(found))
 
@@ -203,13 +205,13 @@ class _Work:
                 reached = found
         if reached is None:
             return None
-        cell = self.wanted.cell(density, copies=reached.copies, owners=owners)
+        cell = self.wanted.cell(density, copies=reached.copies, owners=owners, constants=constants)
         first = next(t for t in range(self.wanted.trials) if self._trial(cell, t)["outcome"] == CERTIFIED)
         return cell, first
 
     def describe(self, cell: FrontierCell, trial: int, folder: Path | None) -> None:
         """Build the ticket of a trial again, for its folder and for what is said of it alone."""
-        twin = self.wanted.cell(cell.density, copies=cell.copies, owners=cell.owners, stage=TICKET)
+        twin = replace(cell, stage=TICKET)
         missing = trial not in self.ledger.done(twin.digest)
         if not missing and (folder is None or folder.exists()):
             return
@@ -300,9 +302,8 @@ def _predicted(wanted: Frontier, density: float, layers: Sequence[dict[str, Any]
         except CapacityExceeded:
             return None
         own = slots(node)
-        total += SourceLayer(
-            own.inputs, size.copies, own.outputs, own.constant_outputs, layer["owners"]
-        ).parameters
+        inputs = own.inputs + layer["constants"] - 1
+        total += SourceLayer(inputs, size.copies, own.outputs, own.constant_outputs, layer["owners"]).parameters
     return total
 
 

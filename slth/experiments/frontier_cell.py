@@ -56,6 +56,8 @@ class FrontierCell:
         Hidden neurons per owner of each layer; None: as `slth.prune` predicts.
     owners : tuple of str
         Of each layer, as in `SourceLayer`, when `copies` are given.
+    constants : tuple of int
+        Constant inputs of each layer, as in `Source.for_network`, where they are not one each.
     stage : {"trial", "ticket"}
         "ticket": the ticket of a trial of the cell with the stage "trial" is built again and described.
     """
@@ -69,6 +71,7 @@ class FrontierCell:
     copies: tuple[int, ...] | None = None
     owners: tuple[str, ...] = ()
     stage: str = TRIAL
+    constants: tuple[int, ...] = ()
 
     @property
     def canonical(self) -> str:
@@ -96,7 +99,7 @@ class FrontierCell:
             content = json.loads(text)
             for name in ("eps", "density"):
                 content[name] = float.fromhex(content[name])
-            for name in ("copies", "owners"):
+            for name in ("copies", "owners", "constants"):
                 if name in content:
                     content[name] = tuple(content[name])
             content["recipe"] = Recipe(**content.get("recipe", {}))
@@ -131,7 +134,14 @@ def build(
     seed = cell.trial_seed(trial)
     source = None
     if cell.copies is not None:
-        source = Source.for_network(target, cell.copies, seed=seed, law=cell.recipe.law, owners=cell.owners)
+        source = Source.for_network(
+            target,
+            cell.copies,
+            seed=seed,
+            law=cell.recipe.law,
+            owners=cell.owners,
+            constants=cell.constants or 1,
+        )
     return prune(
         target,
         source,
@@ -187,6 +197,7 @@ def described(ticket: Ticket) -> dict[str, Any]:
                 "signed": layer.signed,
                 "outputs": layer.outputs,
                 "inputs": layer.inputs,
+                "constants": layer.lifts or 1,
                 "copies": layer.copies,
                 "k": layer.k,
                 "window": layer.window,

@@ -131,6 +131,14 @@ class HalfMap:
     negative: FloatArray
     relative: float = 0.0
 
+    def halves(self, moving: int) -> tuple[FloatArray, ...]:
+        """The first `moving` columns of P and N; of P alone, W, where the map is linear in these coordinates.
+
+        Side by side they are the matrix whose norm bounds how far the map moves: ||[P, N]||, or ||W||.
+        """
+        positive, negative = self.positive[:, :moving], self.negative[:, :moving]
+        return (positive,) if np.array_equal(negative, -positive) else (positive, negative)
+
     def slopes(self) -> FloatArray:
         """Entrywise Lipschitz constants max(|P|, |N|), rounded up if `relative`."""
         steep = np.maximum(np.abs(self.positive), np.abs(self.negative))

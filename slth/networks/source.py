@@ -50,7 +50,8 @@ class SourceLayer:
     Parameters
     ----------
     inputs : int
-        Input features of the target layer, plus one (the last, a constant) if it has a bias.
+        Input features of the target layer, plus one (the last, a constant) if it has a bias; plus several
+        constants where hidden neurons are lifted (`slth.tickets.arrangement`).
     copies : int
         Hidden neurons per owner.
     outputs : int
@@ -165,6 +166,7 @@ class Source:
         seed: int,
         law: str = "uniform",
         owners: str | Sequence[str] = "inputs",
+        constants: int | Sequence[int] = 1,
     ) -> Source:
         """Source with the widths that a target network needs.
 
@@ -180,24 +182,33 @@ class Source:
             Law of every weight.
         owners : str or sequence of str
             "inputs" or "outputs", for all layers or for each.
+        constants : int or sequence of int
+            Constant inputs of a layer with a bias, >= 1; more than one lift hidden neurons that belong to
+            outputs.
 
         Raises
         ------
         InvalidInput
-            If the network has no linear node, or `copies` or `owners` does not fit it.
+            If the network has no linear node, or `copies`, `owners` or `constants` does not fit it.
         """
         linear = linear_nodes(network)
         each = list(copies) if isinstance(copies, Sequence) else [copies] * len(linear)
         whose = [owners] * len(linear) if isinstance(owners, str) else list(owners)
-        for name, given in (("copies", each), ("owners", whose)):
+        extra = list(constants) if isinstance(constants, Sequence) else [constants] * len(linear)
+        for name, given in (("copies", each), ("owners", whose), ("constants", extra)):
             if len(given) != len(linear):
                 raise InvalidInput(f"`{name}` must have one entry per layer ({len(linear)}); got {len(given)}.")
-        widths = [slots(node) for node in linear]
-        layers = tuple(
-            SourceLayer(own.inputs, count, own.outputs, own.constant_outputs, owner)
-            for own, count, owner in zip(widths, each, whose, strict=True)
-        )
-        return cls(seed, law, layers)
+        layers = []
+        for node, count, owner, number in zip(linear, each, whose, extra, strict=True):
+            own, number = slots(node), as_integer(number, "constants", low=1, high=MAX_WIDTH)
+            if number > 1 and owner != "outputs":
+                raise InvalidInput(
+                    f"`constants` must be 1 where hidden neurons belong to inputs; got {number} for layer "
+                    f"{node.name!r}."
+                )
+            inputs = own.inputs if node.bias is None else node.input_features + number
+            layers.append(SourceLayer(inputs, count, own.outputs, own.constant_outputs, owner))
+        return cls(seed, law, tuple(layers))
 
     @property
     def scale_bits(self) -> int:

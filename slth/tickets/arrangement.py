@@ -20,8 +20,15 @@ Neurons owned by outputs, where inputs are never negative:
 
 * ``gathered``: neurons choose their output by their own outgoing weights, and keep positive edges from inputs.
 
-``auto`` takes, for each layer, the one of sign-matched, assigned and gathered that is predicted to need the
-fewest parameters.
+Neurons owned by outputs, in layers with biases, any inputs:
+
+* ``lifted``: neurons choose their output likewise, and keep edges of either sign. Further random edges, from
+  constants, lift each neuron above zero for all inputs of the domain, and carry the bias
+  (`slth.tickets.lifting`): relu never acts, one sample serves a weight whatever the sign of the input, and no
+  neuron has a wrong one.
+
+``auto`` takes, for each layer, the one of sign-matched, assigned, gathered and lifted that is predicted to need
+the fewest parameters.
 """
 
 from __future__ import annotations
@@ -32,10 +39,10 @@ import numpy as np
 
 from slth._typing import IntArray
 
-SINGLE = ("sign-matched", "paper", "assigned", "blocks", "gathered")
+SINGLE = ("sign-matched", "paper", "assigned", "blocks", "gathered", "lifted")
 ARRANGEMENTS = ("auto", *SINGLE)
 # Arrangements whose neurons choose their owner.
-CHOOSING = ("assigned", "blocks", "gathered")
+CHOOSING = ("assigned", "blocks", "gathered", "lifted")
 # Arrangements that divide the copies of a signed input in advance.
 DIVIDED = ("paper", "assigned", "blocks")
 

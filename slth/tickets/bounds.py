@@ -14,7 +14,8 @@ new, since the ticket's activations are enclosed in the target's widened by the 
 **The lift x -> [x+; x-] is 1-Lipschitz and preserves the norm.** Coordinate by coordinate: for equal signs
 one half is zero in both and the other differs by |x_j - y_j|; for x_j > 0 > y_j the squared difference is
 x_j^2 + y_j^2 <= (x_j + |y_j|)^2; and x_j^2 = (x_j+)^2 + (x_j-)^2. So, around any centre c,
-||Delta(x) - Delta(c)||_2 <= ||[E+, E-]||_2 ||x - c||_2. An input known to be non-negative never meets its
+||Delta(x) - Delta(c)||_2 <= ||[E+, E-]||_2 ||x - c||_2, and ||E+||_2 ||x - c||_2 where E- = -E+, the ticket's
+layer being linear. An input known to be non-negative never meets its
 column of E-, nor one known to be non-positive its column of E+: these columns count as zero, since the ticket
 may be thought to equal the target there; no input of the domain tells.
 
@@ -26,20 +27,21 @@ moves by at most the largest |d_j| of its window (`slth.networks.pool_bounds`).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from slth.networks.domain import Domain
-from slth.networks.intervals import domain_enclosure
+from slth.networks.intervals import Enclosure, domain_enclosure
 from slth.networks.norms import norm_upper
 from slth.networks.pool_bounds import pool_enclosure, pool_error, pool_lipschitz
 from slth.networks.pooling import AveragePool, MaxPool
 from slth.tickets.budget import budget as budget
 from slth.tickets.budget import tolerances_for as tolerances_for
-from slth.tickets.graph import Pairs, checked
+from slth.tickets.graph import PairGraph, PairNode, Pairs, checked
 from slth.tickets.pairs import LayerPair as LayerPair
-from slth.tickets.sums import State, apart, settled, sums_of, through_sum
+from slth.tickets.sums import State, Sum, apart, settled, sums_of, through_sum
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class PosterioriBound:
     dead, active : tuple of int
         Neurons of each layer, or of the sum it is a part of, certified to be off, and on, in both networks over
         all of the domain.
+    reads : tuple of Enclosure
+        Where the values lie that each layer of the ticket reads, its constant left out.
     """
 
     bound: float
@@ -65,6 +69,7 @@ class PosterioriBound:
     methods: tuple[str, ...]
     dead: tuple[int, ...]
     active: tuple[int, ...]
+    reads: tuple[Enclosure, ...]
 
 
 def a_posteriori(pairs: Pairs, domain: Domain) -> PosterioriBound:
@@ -100,25 +105,16 @@ def a_posteriori(pairs: Pairs, domain: Domain) -> PosterioriBound:
     """
     graph = checked(pairs, domain)
     count = len(graph.layers)
-    with np.errstate(over="ignore", invalid="ignore"):
-        start = domain_enclosure(domain)
-        states = {graph.nodes[0].name: State(start, start, np.zeros(domain.size), 0.0, np.zeros(count))}
-        methods, dead, active = [""] * count, [0] * count, [0] * count
-        sums = sums_of(graph)
-        for node in graph.nodes:
-            if node.name in sums:
-                own = sums[node.name]
-                state, method = through_sum(own, states)
-                off, on = _switched(state) if own.relu else (0, state.entries.size)
-                for term in own.terms:
-                    methods[term.index], dead[term.index], active[term.index] = method, off, on
-            elif isinstance(node.op, (AveragePool, MaxPool)):
-                state = _through_pool(node.op, states[node.parents[0]])
-            else:
-                continue  # the input, or a part of a sum
-            if not state.is_finite:
-                return PosterioriBound(math.inf, (math.inf,) * count, ("overflow",) * count, (), ())
-            states[node.name] = state
+    methods, dead, active = [""] * count, [0] * count, [0] * count
+    states: dict[str, State] = {}
+    for node, state, own, method in _walk(graph, domain):
+        if not state.is_finite:
+            return PosterioriBound(math.inf, (math.inf,) * count, ("overflow",) * count, (), (), ())
+        states[node.name] = state
+        if own is not None:
+            off, on = _switched(state) if own.relu else (0, state.entries.size)
+            for term in own.terms:
+                methods[term.index], dead[term.index], active[term.index] = method, off, on
     end = states[graph.output]
     return PosterioriBound(
         bound=end.norm,
@@ -126,7 +122,39 @@ def a_posteriori(pairs: Pairs, domain: Domain) -> PosterioriBound:
         methods=tuple(methods),
         dead=tuple(dead),
         active=tuple(active),
+        reads=tuple(states[node.parents[0]].ticket for node in graph.layers),
     )
+
+
+def inputs_of_layer(pairs: Pairs, domain: Domain, index: int) -> Enclosure:
+    """Where the values lie that layer `index` of the *ticket* reads: `PosterioriBound.reads` of that layer.
+
+    It depends on the layers before that one alone, and no more is computed. Raises as `a_posteriori` does.
+    """
+    graph = checked(pairs, domain)
+    wanted = graph.layers[index].parents[0]
+    return next(state.ticket for node, state, _, _ in _walk(graph, domain) if node.name == wanted)
+
+
+def _walk(graph: PairGraph, domain: Domain) -> Iterator[tuple[PairNode, State, Sum | None, str]]:
+    """The nodes that have a value of their own, parents before children: what is known there, the sum that it
+    is, and the method that bounded it."""
+    start = domain_enclosure(domain)
+    first = State(start, start, np.zeros(domain.size), 0.0, np.zeros(len(graph.layers)))
+    states = {graph.nodes[0].name: first}
+    yield graph.nodes[0], first, None, ""
+    sums = sums_of(graph)
+    for node in graph.nodes[1:]:
+        own, method = sums.get(node.name), ""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if own is not None:
+                state, method = through_sum(own, states)
+            elif isinstance(node.op, (AveragePool, MaxPool)):
+                state = _through_pool(node.op, states[node.parents[0]])
+            else:
+                continue  # a part of a sum
+        states[node.name] = state
+        yield node, state, own, method
 
 
 def _switched(state: State) -> tuple[int, int]:

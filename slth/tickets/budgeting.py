@@ -21,7 +21,8 @@ from slth.networks.network import Network
 from slth.tickets.bounds import PosterioriBound, a_posteriori
 from slth.tickets.budget import tolerances_for
 from slth.tickets.certificate import pair_graph, target_graph
-from slth.tickets.planning import cost_per_copy
+from slth.tickets.layer import LIFTED
+from slth.tickets.planning import likely
 from slth.tickets.problem import Problem
 
 BUDGETS = ("frobenius", "theorem", "certificate")
@@ -35,16 +36,18 @@ _MANY_WEIGHTS = 4096
 _DRAWS = 4
 
 
-def budgeted(problem: Problem, eps: float, budget: str, arrangement: str) -> list[float]:
+def budgeted(problem: Problem, eps: float, budget: str, arrangement: str, *, liftable: bool) -> list[float]:
     """Tolerance of each layer, in scaled units, in (0, 1]; see `slth.prune` for the three budgets.
 
     The last few are kept: many sources are tried for one target, and no source is looked at here.
     """
-    return list(_kept(problem.target, problem.domain, eps, budget, arrangement))
+    return list(_kept(problem.target, problem.domain, eps, budget, arrangement, liftable))
 
 
 @lru_cache(maxsize=4)
-def _kept(target: Network, domain: Domain, eps: float, budget: str, arrangement: str) -> tuple[float, ...]:
+def _kept(
+    target: Network, domain: Domain, eps: float, budget: str, arrangement: str, liftable: bool
+) -> tuple[float, ...]:
     problem = Problem.of(target, domain)
     units = [math.ldexp(1.0, scale.weight) for scale in problem.scales]
     graph = target_graph(problem.target, problem.scales)
@@ -52,14 +55,17 @@ def _kept(target: Network, domain: Domain, eps: float, budget: str, arrangement:
     start = tolerances_for(graph, problem.domain, eps, units=units, counting=counting)
     if budget != "certificate":
         return tuple(start)
-    costs = [
-        cost_per_copy(node, arrangement, signed)
+    chosen = [
+        likely(node, arrangement, signed, liftable)
         for node, signed in zip(problem.nodes, problem.signed, strict=True)
     ]
-    return tuple(_simulated(problem, eps, start, costs))
+    lifted = [name == LIFTED for name, _ in chosen]
+    return tuple(_simulated(problem, eps, start, [cost for _, cost in chosen], lifted))
 
 
-def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequence[float]) -> list[float]:
+def _simulated(
+    problem: Problem, eps: float, start: Sequence[float], costs: Sequence[float], lifted: Sequence[bool]
+) -> list[float]:
     """Tolerances for which simulated certificates stay below eps; `start` are too small rather than too large.
 
     A source needs about the sum of cost * log(1 / tolerance). Under a bound that is a sum of gain *
@@ -68,7 +74,7 @@ def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequ
     a handful of a-posteriori bounds.
     """
     draws = 1 if sum(weight.size for weight in problem.weights) >= _MANY_WEIGHTS else _DRAWS
-    simulations = [_Simulation(problem, draw) for draw in range(draws)]
+    simulations = [_Simulation(problem, draw, lifted) for draw in range(draws)]
     share = np.asarray(costs, dtype=np.float64) / float(sum(costs))
     tolerances = best = np.asarray(start, dtype=np.float64)
     for attempt in range(_SHARINGS + _SCALINGS):
@@ -90,15 +96,20 @@ def _simulated(problem: Problem, eps: float, start: Sequence[float], costs: Sequ
 
 
 class _Simulation:
-    """One draw of errors in [-1, 1] for every entry, scaled by tolerances at will; exact zeros err nowhere."""
+    """One draw of errors in [-1, 1] for every entry, scaled by tolerances at will; exact zeros err nowhere.
 
-    def __init__(self, problem: Problem, draw: int) -> None:
+    Both halves of a lifted layer have one error, that of a linear map.
+    """
+
+    def __init__(self, problem: Problem, draw: int, lifted: Sequence[bool]) -> None:
         self._problem = problem
         self._errors: list[tuple[FloatArray, FloatArray | None]] = []
-        for index, (weight, both) in enumerate(zip(problem.weights, problem.signed, strict=True)):
+        for index, (weight, both, linear) in enumerate(
+            zip(problem.weights, problem.signed, lifted, strict=True)
+        ):
             rng = np.random.default_rng([_SEED, draw, index])
             errors = rng.uniform(-1.0, 1.0, (2, *weight.shape)) * (weight != 0.0)
-            self._errors.append((errors[0], errors[1] if both else None))
+            self._errors.append((errors[0], (-errors[0] if linear else errors[1]) if both else None))
 
     def bound(self, tolerances: FloatArray) -> PosterioriBound:
         """The certificate if every error were tolerance times its draw."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from slth._typing import FloatArray
 from slth.networks.domain import Domain
+from slth.networks.intervals import Enclosure
 from slth.networks.layers import Add, Flatten, Input, Linear, ReLU
 from slth.networks.network import Network
 from slth.networks.pooling import AveragePool, MaxPool
@@ -23,10 +24,11 @@ from slth.tickets.attack import exact_error, worst_input
 from slth.tickets.bounds import a_posteriori, budget
 from slth.tickets.effective import effective_network
 from slth.tickets.graph import PairGraph, PairNode
-from slth.tickets.layer import Assembled, assemble
+from slth.tickets.layer import Assembled, TicketLayer, assemble
 from slth.tickets.pairs import LayerPair
 from slth.tickets.record import Certificate, Construction
 from slth.tickets.scaling import Scale, restored, scaled_slots
+from slth.tickets.upright import bent
 
 # A claim is rounded up by this much, so that another machine's linear algebra, which sums in another
 # order, still derives a bound below it.
@@ -50,12 +52,16 @@ class OutputProof:
 
 @dataclass(frozen=True)
 class Derivation:
-    """All that follows from the files, before it is compared with any claim; `output` is None when nothing is
-    claimed of it."""
+    """All that follows from the files, before it is compared with any claim.
+
+    bent : lifted neurons of each layer not proved to stay above zero; when there are any, nothing else is
+    proved. output : None when nothing is claimed of it.
+    """
 
     assembled: tuple[Assembled, ...]
     largest_errors: tuple[float, ...]
     rms_errors: tuple[float, ...]
+    bent: tuple[int, ...]
     output: OutputProof | None
 
 
@@ -72,17 +78,27 @@ def derive(source: Source, target: Network, construction: Construction) -> Deriv
         errors = entry_errors(weight, *value, layer.biased)
         largest.append(float(errors.max(initial=0.0)))
         rms.append(math.sqrt(math.fsum((errors**2).ravel()) / errors.size))
-    output = None
+    output, reads = None, tuple[Enclosure, ...]()
     if construction.eps is not None:
-        output = _prove(construction, pair_graph(target, construction.scales, values))
-    return Derivation(assembled, tuple(largest), tuple(rms), output)
+        output, reads = _prove(construction, pair_graph(target, construction.scales, values))
+    bends = tuple(
+        _bent(source, index, layer, reads) if layer.lifts else 0
+        for index, layer in enumerate(construction.layers)
+    )
+    return Derivation(assembled, tuple(largest), tuple(rms), bends, output)
 
 
-def _prove(construction: Construction, graph: PairGraph) -> OutputProof:
+def _bent(source: Source, index: int, layer: TicketLayer, reads: Sequence[Enclosure]) -> int:
+    """Lifted neurons not proved to stay above zero: all, where nothing is known of what they read."""
+    return bent(source, index, layer, reads[index]) if reads else layer.groups * layer.copies
+
+
+def _prove(construction: Construction, graph: PairGraph) -> tuple[OutputProof, tuple[Enclosure, ...]]:
+    """The proof, and where the ticket's values lie that its layers read."""
     posterior = a_posteriori(graph, construction.domain)
     tolerances = [math.ldexp(layer.tolerance, layer.scale.weight) for layer in construction.layers]
     prior = budget(graph, tolerances, construction.domain, counting=prior_counting(construction.budget))
-    return OutputProof(graph, posterior.bound, prior, posterior.contributions)
+    return OutputProof(graph, posterior.bound, prior, posterior.contributions), posterior.reads
 
 
 def prior_counting(budget: str) -> str:

@@ -28,13 +28,20 @@ from slth.tickets.certificate import (
     equal_predictions,
     signed_layers,
 )
-from slth.tickets.layer import BLOCKS, Assembled, TicketLayer
+from slth.tickets.layer import BLOCKS, GATHERED, LIFTED, Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
 from slth.tickets.wiring import wiring
 
 # The arrangements, and whether their neurons choose their owners.
-_CHOOSES = {"sign-matched": False, "paper": False, "assigned": True, "blocks": True, "gathered": True}
+_CHOOSES = {
+    "sign-matched": False,
+    "paper": False,
+    "assigned": True,
+    "blocks": True,
+    "gathered": True,
+    LIFTED: True,
+}
 # A claim may exceed what is derived here by this much (another machine's rounding), never fall below it.
 _CLAIM_ROOM = 2.0**-20
 
@@ -82,7 +89,8 @@ def check(path: str | Path, target: Network | None = None) -> CheckReport:
     -----
     Verified: sha256 sums; every random weight regenerated; the kept products of each weight summed in
     integers and equal to the stored network; exactly k edges per weight and half (k minus dead edges in the
-    paper's arrangement), from neurons that may serve it; each entry within its tolerance, compared as
+    paper's arrangement), from neurons that may serve it; lifted neurons above zero on all that their layer can
+    read; each entry within its tolerance, compared as
     rationals where floats are close; both bounds, the contributions, the lower estimate (evaluated exactly
     at the stored input) and the proved predictions. Time O(parameters of the second sub-layers).
     """
@@ -144,6 +152,10 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
         if layer.arrangement == BLOCKS and first is not None:
             problems += _block_problems(layer, weights[index], first)
         problems += _tolerance_problems(layer, own, weights[index])
+        if found.bent[index]:
+            problems.append(
+                f"layer {layer.name!r}: {found.bent[index]} lifted neuron(s) are not proved to stay above zero"
+            )
     return problems + _claim_problems(contents, found), found
 
 
@@ -166,9 +178,13 @@ def _shape_problems(contents: Contents) -> list[str]:
             problems.append(f"layer {layer.name!r}: unknown arrangement {layer.arrangement!r}")
         elif _CHOOSES[layer.arrangement] != (layer.members is not None):
             problems.append(f"layer {layer.name!r}: its arrangement and the owners of its neurons do not fit")
-        if layer.signed and layer.owners == "outputs":
+        if (layer.arrangement == LIFTED) != (layer.lifts > 0):
+            problems.append(f"layer {layer.name!r}: its arrangement and its lifting constants do not fit")
+        if layer.arrangement == LIFTED and not (node.is_dense and layer.biased):
+            problems.append(f"layer {layer.name!r}: neurons are lifted in dense layers with biases only")
+        if layer.signed and layer.arrangement == GATHERED:
             problems.append(
-                f"layer {layer.name!r}: neurons owned by outputs need inputs that are never negative"
+                f"layer {layer.name!r}: neurons that gather inputs need ones that are never negative"
             )
         if (widths.rows, widths.inputs) != shape:
             problems.append(f"layer {layer.name!r}: target and masks differ in shape")
@@ -217,7 +233,7 @@ def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first
         )
     served = np.zeros((2, layer.inputs), dtype=np.bool_)
     served[0] = True
-    served[1] = layer.signed
+    served[1] = layer.halved
     if layer.biased:
         served[1, -1] = False
     for half, kept in enumerate((own.kept_positive, own.kept_negative)):
@@ -232,6 +248,8 @@ def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first
                     f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies"
                 )
         wrong = (kept > wanted) | (kept < np.maximum(0, least - spare[None]))
+        if layer.lifts:
+            wrong[:, -1] = False  # any number of constants may lift
         if wrong.any():
             i, j = _first(wrong)
             problems.append(

@@ -26,7 +26,7 @@ def effective_network(target: Network, construction: Construction, assembled: Se
         index = place[node.name]
         own, scale = assembled[index], construction.scales[index]
         positive = restored(node, own.positive, scale)
-        if not construction.layers[index].signed:
+        if not construction.layers[index].halved:
             nodes.append(positive)
             continue
         nodes += _halves(node, positive, restored(node, own.negative, scale))

@@ -20,8 +20,8 @@ from slth._typing import BoolArray, FloatArray, IntArray
 from slth.networks.domain import Domain
 from slth.networks.network import DenseLayer
 from slth.networks.source import Source
-from slth.tickets.fill import LayerTask, Progress, Unreached, by_inputs, by_outputs, solve
-from slth.tickets.layer import GATHERED, Assembled, TicketLayer
+from slth.tickets.fill import LayerTask, Progress, Unreached, batches, solve
+from slth.tickets.layer import Assembled, TicketLayer, owners_of
 from slth.tickets.scaling import Scale
 from slth.tickets.wiring import Wiring, wiring
 
@@ -86,10 +86,8 @@ def fill_steered(
     d') for F features.
     """
     own = wiring(source, task.index, members).hold()
-    gathered = task.arrangement == GATHERED
     outputs, inputs = task.weight.shape
-    owners, others = (outputs, inputs) if gathered else (inputs, outputs)
-    edges = np.zeros((owners, own.singles.shape[1], others), dtype=np.bool_)
+    edges = np.zeros((*own.singles.shape, own.others), dtype=np.bool_)
     moving = inputs - task.biased
     original = task.weight if not task.signed else np.hstack((task.weight, -task.weight[:, :moving]))
     moved, upper = _prepared(original, evidence, task, scale)
@@ -136,13 +134,11 @@ def _column(
     now = replace(task, weight=weight, negative=negative, tolerance=tolerance, search=search)
     values = np.where(aims == 0.0, 0.0, np.nan)
     failures: list[Unreached] = []
-    if task.arrangement == GATHERED:
-        batches = by_outputs(now, own, 0, own.singles.shape[0], slice(j, j + 1))
-    else:
-        batches = by_inputs(now, own, j, j + 1)
-    for batch in batches:
+    by_output = owners_of(task.arrangement) == "outputs"
+    start, stop = (0, own.singles.shape[0]) if by_output else (j, j + 1)
+    for batch in batches(now, own, start, stop, slice(j, j + 1)):
         missed, sums = solve(now, batch, threads, edges)
-        rows = batch.owners if task.arrangement == GATHERED else batch.others
+        rows = batch.owners if by_output else batch.others
         values[rows, batch.halves] = sums
         failures += missed
     return values, failures

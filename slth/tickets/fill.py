@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
 from slth.tickets.arrangement import HalfSample, halves
-from slth.tickets.layer import BLOCKS, GATHERED, owner_blocks
+from slth.tickets.layer import BLOCKS, owner_blocks, owners_of
+from slth.tickets.lifting import Lift, base_edges, liftable, subset_for
 from slth.tickets.wiring import Wiring, wiring
 
 Progress = Callable[[str, int, int], None]
@@ -23,7 +26,7 @@ Sizes = tuple[int, int] | None
 class Unreached:
     """A target weight that no subset reaches: its layer, its row and column in the layer's slot matrix (output
     and input of a dense layer), the best error there is and the tolerance, both in scaled units. `error` is
-    infinite when fewer than k neurons can serve it."""
+    infinite when too few neurons can serve it: fewer than k, or of a lifted bias any number."""
 
     layer: str
     output: int
@@ -37,7 +40,8 @@ class Unreached:
 class LayerTask:
     """What a layer asks for: scaled slot matrix (d', D), subset size, tolerance, halves, and how to search.
 
-    negative : targets of the negative half, where they are others than -weight.
+    negative : targets of the negative half, where they are others than -weight. lift, shift : how neurons are
+    lifted, where they are, and `TicketLayer.constant_shift`.
     """
 
     index: int
@@ -51,6 +55,18 @@ class LayerTask:
     arrangement: str
     search: str
     negative: FloatArray | None = None
+    lift: Lift | None = None
+    shift: int = 0
+
+    @property
+    def moving(self) -> int:
+        """Columns of the weight that multiply inputs."""
+        return int(self.weight.shape[1]) - self.biased
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the weight that are subset sums of their own."""
+        return slice(0, self.moving) if self.lift is not None else slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +101,26 @@ def fill_layer(
     bounded block of the source. Threads do not change the result.
     """
     own = wiring(source, task.index, members)
-    gathered = task.arrangement == GATHERED
-    others, owners = task.weight.shape[::-1] if gathered else task.weight.shape
-    copies = own.singles.shape[1]
+    (owners, copies), others = own.singles.shape, own.others
     edges = np.zeros((owners, copies, others), dtype=np.bool_)
     failures: list[Unreached] = []
-    batches = by_outputs if gathered else by_inputs
     for start, stop in owner_blocks(owners, copies, others):
         for batch in batches(task, own, start, stop):
             failures += solve(task, batch, threads, edges)[0]
+        if task.lift is not None:
+            failures += lift_outputs(task, task.lift, own, start, stop, edges)
         if progress is not None:
             progress(task.name, others * stop, others * owners)
     return edges, failures
+
+
+def batches(
+    task: LayerTask, own: Wiring, start: int, stop: int, columns: slice | None = None
+) -> Iterator[Batch]:
+    """Batches of the weights of owners start .. stop - 1, of some columns where outputs are the owners."""
+    if owners_of(task.arrangement) == "inputs":
+        return by_inputs(task, own, start, stop)
+    return by_outputs(task, own, start, stop, task.columns if columns is None else columns)
 
 
 def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[Batch]:
@@ -136,13 +160,17 @@ def by_inputs(task: LayerTask, own: Wiring, start: int, stop: int) -> Iterator[B
         yield Batch(sizes, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def by_outputs(
-    task: LayerTask, own: Wiring, start: int, stop: int, columns: slice = slice(None)
-) -> Iterator[Batch]:
-    """Batches of the weights of outputs start .. stop - 1, of some inputs: edges with a > 0 are live."""
-    shared = own.block(start, stop)[:, :, columns]
+def by_outputs(task: LayerTask, own: Wiring, start: int, stop: int, columns: slice) -> Iterator[Batch]:
+    """Batches of the weights of outputs start .. stop - 1, of some inputs: edges with a > 0 are live or, where
+    neurons are lifted, all of those that can be."""
+    block = own.block(start, stop)
+    shared = block[:, :, columns]
     products = own.singles[start:stop, :, None] * shared
     live = shared > 0
+    if task.lift is not None:
+        constants = np.ldexp(block[:, :, task.moving :].astype(np.float64), -own.source.scale_bits)
+        able = liftable(constants, task.lift)
+        live = able[:, :, None] & (shared != 0)
     first = np.argsort(~live, axis=1, kind="stable")  # along the neurons: live ones first, in their order
     counts = live.sum(axis=1)
     wanted = task.weight[start:stop, columns]
@@ -160,6 +188,38 @@ def by_outputs(
             neurons=neurons,
             halves=np.zeros(rows.size, dtype=np.int64),
         )
+
+
+def lift_outputs(
+    task: LayerTask, lift: Lift, own: Wiring, start: int, stop: int, edges: BoolArray
+) -> list[Unreached]:
+    """Lift the neurons of outputs start .. stop - 1 that keep edges, for their constants to sum to the bias."""
+    numerators, moving = own.block(start, stop), task.moving
+    weights, singles = (
+        np.ldexp(part.astype(np.float64), -own.source.scale_bits)
+        for part in (numerators, own.singles[start:stop])
+    )
+    kept = edges[start:stop, :, :moving]
+    aims = task.weight[start:stop, moving]
+    bases = base_edges(weights, kept, singles, np.ldexp(aims, -task.shift), lift)
+    products = numerators[:, :, moving:] * own.singles[start:stop, :, None]
+    unit = Fraction(own.product_scale) * Fraction(2) ** task.shift
+    failures = []
+    for row, base in enumerate(bases):
+        lifted = np.zeros(products.shape[1:], dtype=np.bool_)
+        neurons = np.flatnonzero(base >= 0)
+        lifted[neurons, base[neurons]] = True
+        rest = Fraction(float(aims[row])) - int(products[row][lifted].sum()) * unit
+        free = np.argwhere((numerators[row, :, moving:] > 0) & ~lifted & kept[row].any(axis=1)[:, None])
+        chosen = None
+        if not (base == -2).any():
+            chosen = subset_for(products[row][free[:, 0], free[:, 1]], rest, Fraction(task.tolerance), unit)
+        if chosen is None:
+            failures.append(Unreached(task.name, start + row, moving, "positive", math.inf, task.tolerance))
+            continue
+        lifted[free[chosen, 0], free[chosen, 1]] = True
+        edges[start + row, :, moving:] = lifted
+    return failures
 
 
 def solve(
@@ -201,7 +261,7 @@ def _unreached(task: LayerTask, batch: Batch, errors: FloatArray) -> list[Unreac
     found = []
     for place in np.flatnonzero(~np.isnan(errors)).tolist():
         owner, other = int(batch.owners[place]), int(batch.others[place])
-        row, column = (owner, other) if task.arrangement == GATHERED else (other, owner)
+        row, column = (owner, other) if owners_of(task.arrangement) == "outputs" else (other, owner)
         side = ("positive", "negative")[int(batch.halves[place])]
         found.append(Unreached(task.name, row, column, side, float(errors[place]), task.tolerance))
     return found

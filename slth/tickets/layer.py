@@ -16,6 +16,14 @@ weight b_h, and edges of positive weight a_hj from any inputs. Then relu changes
 
     P_ij = sum of a_hj b_h over h of i with a kept edge from j.
 
+*Lifted* neurons, owned by outputs too, may keep edges of either sign, from inputs of either sign: edges from L
+further constants of value 2^r raise each of them so far that relu never bends it on the domain
+(`slth.tickets.upright`). P is as above; the constants are one input, which carries the bias as well:
+
+    P_iD = 2^r / c * sum of a_hl b_h over h of i with a kept edge from constant l,
+
+c the constant input of `slth.tickets.scaling`; and N = -P.
+
 Numerators are integers at scale 2^-23 for weights and 2^-46 for their products (of the uniform law), so P and
 N are exact.
 """
@@ -36,6 +44,7 @@ from slth.tickets.scaling import Scale
 from slth.tickets.wiring import wiring
 
 GATHERED = "gathered"
+LIFTED = "lifted"
 BLOCKS = "blocks"
 _BLOCK_ENTRIES = 1 << 21  # entries of (owners, copies, others) handled at once: 16 MiB per int64 array
 
@@ -68,6 +77,8 @@ class TicketLayer:
         neurons, little-endian, padding bits zero.
     members : int64 array (owners, N) or None
         The owners' hidden neurons; None for the source's own order.
+    lifts, lift_exponent : int
+        L and r where neurons are lifted. The L constants take the place of the last input in `packed`.
     """
 
     name: str
@@ -84,6 +95,8 @@ class TicketLayer:
     tolerance: float
     packed: npt.NDArray[np.uint8]
     members: IntArray | None = None
+    lifts: int = 0
+    lift_exponent: int = 0
 
     @property
     def scale(self) -> Scale:
@@ -93,7 +106,22 @@ class TicketLayer:
     @property
     def owners(self) -> str:
         """Whose the hidden neurons are: "inputs" or "outputs"."""
-        return "outputs" if self.arrangement == GATHERED else "inputs"
+        return owners_of(self.arrangement)
+
+    @property
+    def columns(self) -> int:
+        """Incoming random weights of a hidden neuron: D, or D - 1 + L where neurons are lifted."""
+        return self.inputs - 1 + self.lifts if self.lifts else self.inputs
+
+    @property
+    def halved(self) -> bool:
+        """Whether max(x, 0) and max(-x, 0) have neurons of their own."""
+        return self.signed and self.arrangement != LIFTED
+
+    @property
+    def constant_shift(self) -> int:
+        """r - (b - e): sums over lifting constants, times 2 to this, are weights of the constant input c."""
+        return self.lift_exponent - (self.bias_exponent - self.scale_exponent)
 
     @property
     def groups(self) -> int:
@@ -134,6 +162,11 @@ class TicketLayer:
         return int(np.bitwise_count(self.packed).sum())
 
 
+def owners_of(arrangement: str) -> str:
+    """Whose the hidden neurons of an arrangement are, as `SourceLayer.owners` says it."""
+    return "outputs" if arrangement in (GATHERED, LIFTED) else "inputs"
+
+
 def pack(edges: BoolArray, owners: str) -> npt.NDArray[np.uint8]:
     """Pack kept edges (owners, N, others) the way `TicketLayer.packed` holds them."""
     packed = np.packbits(edges.transpose(0, 2, 1), axis=2, bitorder="little")
@@ -156,8 +189,9 @@ class Assembled:
 
     positive, negative : float64 (d', D), exact; kept_positive, kept_negative : int64 (d', D) counts;
     live_positive, live_negative : int64, neurons that can serve each half of a weight, (D,) or, when outputs
-    are the owners, (d', D); on_dead : edges kept that carry nothing, or would bend what they carry: from
-    neurons whose own incoming weight is zero, or of weight a_hj <= 0 when outputs are the owners.
+    are the owners, (d', D); on_dead : edges kept that carry nothing, or would bend what they carry: of weight
+    zero or, where neurons gather inputs, below; when inputs are the owners, from neurons whose own incoming
+    weight is zero.
     """
 
     positive: FloatArray
@@ -177,7 +211,7 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     """
     own = wiring(source, index, layer.members)
     by_input = layer.owners == "inputs"
-    others = layer.outputs if by_input else layer.inputs
+    others = layer.outputs if by_input else layer.columns
     sums = np.zeros((2, layer.groups, others), dtype=np.int64)
     counts = np.zeros((2, layer.groups, others), dtype=np.int64)
     live = np.zeros((2, layer.groups) if by_input else (2, layer.groups, others), dtype=np.int64)
@@ -186,7 +220,7 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
         edges, shared = layer.edges(start, stop), own.block(start, stop)
         singles = own.singles[start:stop, :, None]
         products = singles * shared
-        signs = (singles > 0, singles < 0) if by_input else (shared > 0,)
+        signs = (singles > 0, singles < 0) if by_input else (shared > 0 if not layer.lifts else shared != 0,)
         for half, serves in enumerate(signs):
             chosen = edges & serves
             counts[half, start:stop] = chosen.sum(axis=1, dtype=np.int64)
@@ -194,7 +228,10 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
             if counts[half, start:stop].any():
                 total = np.where(chosen, products, 0).sum(axis=1)
                 sums[half, start:stop] = total if half == 0 else -total
-        on_dead += int((edges & (singles == 0 if by_input else shared <= 0)).sum())
+        on_dead += int((edges & ~np.logical_or.reduce(signs)).sum())
+    if layer.lifts:
+        sums, counts = _constants_joined(sums, layer), _constants_joined(counts, layer)
+        live = np.ascontiguousarray(live[:, :, : layer.inputs])
     if int(np.abs(sums).max(initial=0)) > 2**53:
         raise CapacityExceeded(
             f"layer {layer.name!r}: a kept sum reaches {2**53 * own.product_scale:g} or more, beyond exact "
@@ -203,6 +240,9 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     if by_input:
         sums, counts = sums.transpose(0, 2, 1), counts.transpose(0, 2, 1)
     values = np.ascontiguousarray(sums).astype(np.float64) * own.product_scale
+    if layer.lifts:
+        values[0, :, -1] = np.ldexp(values[0, :, -1], layer.constant_shift)
+        values[1, :, :-1] = -values[0, :, :-1]
     counts = np.ascontiguousarray(counts)
     return Assembled(
         positive=read_only(values[0]),
@@ -213,3 +253,9 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
         live_negative=read_only(live[1]),
         on_dead=on_dead,
     )
+
+
+def _constants_joined(numbers: IntArray, layer: TicketLayer) -> IntArray:
+    """(2, d', D) from (2, d', D - 1 + L): the lifting constants added up in the last column."""
+    moving = layer.inputs - 1
+    return np.concatenate((numbers[:, :, :moving], numbers[:, :, moving:].sum(axis=2, keepdims=True)), axis=2)

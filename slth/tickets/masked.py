@@ -9,7 +9,9 @@ The constant 1 that carries biases is one more feature, of one entry. Its edges 
 <layer>.first.bias; its own N copies are made by <layer>.constant.first, which reads the other features by their
 sums, and go on through <layer>.constant.second to the invariant vectors of the output; both parts are added. In
 a dense layer every feature has one entry, so that copies of the constant are the last rows of <layer>.first and
-the last columns of <layer>.second. All other nodes are the target's.
+the last columns of <layer>.second. Where neurons are lifted (`slth.tickets.lifting`), there are several
+constants: <layer>.constants gives them, <layer>.lift holds their edges to the hidden neurons, and
+<layer>.raised adds these to <layer>.first. All other nodes are the target's.
 
 Weights are multiples of 2^-23 in [-1, 1), which float32 holds exactly. Outside the source, the value of a layer
 is multiplied by a power of two. A constant input c other than 1 (`slth.tickets.scaling`) is one too: a layer's
@@ -18,6 +20,7 @@ input is divided by c (<layer>.input) and its value multiplied by c, which is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -126,7 +129,9 @@ def masked_source(ticket: Ticket, *, max_bytes: int = MAX_BYTES) -> MaskedNetwor
                 parent = f"{node.name}.input"
                 nodes.append(Flatten(parent, given[0]))
                 exponents[parent] = scale.weight - scale.bias
-            nodes += _sublayers(node, parent, _weights(ticket, index[node.name], node))
+            layer = ticket.layers[index[node.name]]
+            constant = math.ldexp(1.0, layer.constant_shift) if layer.lifts else 1.0
+            nodes += _sublayers(node, parent, _weights(ticket, index[node.name], node), constant)
             exponents[nodes[-1].name] = scale.bias
         elif isinstance(node, Add):
             nodes.append(replace(node, inputs=tuple(given)))
@@ -161,13 +166,16 @@ def _weights(ticket: Ticket, index: int, node: Linear) -> dict[str, FloatArray]:
 def _parts(node: Linear, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """Something of every edge of a layer, by parameter name, in the shapes that parameters have.
 
-    first : (H, D), into the hidden neurons; second : (rows of the slot matrix, H), out of them. Of H = D N, the
-    constant's copies are the last N, but in a dense layer, where any neuron may belong to any owner.
+    first : (H, D), into the hidden neurons, more columns where several constants lift them; second : (rows of
+    the slot matrix, H), out of them. Of H = D N, the constant's copies are the last N, but in a dense layer,
+    where any neuron may belong to any owner.
     """
     features = node.input_features
     copies = len(first) // slots(node).inputs
     if node.is_dense:
         found = {"first.weight": first[:, :features], "second.weight": second}
+        if first.shape[1] > slots(node).inputs:
+            return {**found, "lift.weight": first[:, features:]}
         return found if node.bias is None else {**found, "first.bias": first[:, features]}
     own, p = features * copies, node.basis.count
     # rows of a feature: output feature of its group, map
@@ -194,8 +202,9 @@ def _flat(coefficients: npt.NDArray[Any], basis: Basis) -> npt.NDArray[Any]:
     return coefficients[:, :, 0] if trivial else coefficients
 
 
-def _sublayers(node: Linear, parent: str, weights: Mapping[str, FloatArray]) -> Iterator[Node]:
-    """Nodes that stand for `node`; the last one has its value."""
+def _sublayers(node: Linear, parent: str, weights: Mapping[str, FloatArray], constant: float) -> Iterator[Node]:
+    """Nodes that stand for `node`; the last one has its value. constant : what lifts neurons, if anything
+    does."""
     name, basis = node.name, node.basis
     biased = node.bias is not None
     first, second = (f"{name}.{part}" for part in ("first", "second"))
@@ -206,7 +215,15 @@ def _sublayers(node: Linear, parent: str, weights: Mapping[str, FloatArray]) -> 
         return Linear(f"{name}.{part}", reads, coefficients, maps, weights.get(f"{part}.bias"), groups)
 
     yield linear("first", parent, _identity(basis))
-    yield ReLU(f"{name}.hidden", first)
+    summed = first
+    if "lift.weight" in weights:
+        # No random weights: nothing of the input, and the constants.
+        number, summed = weights["lift.weight"].shape[1], f"{name}.raised"
+        plain, nothing = DenseBasis(np.ones((1, 1, 1))), np.zeros((number, node.input_features, 1))
+        yield Linear(f"{name}.constants", parent, nothing, plain, np.full(number, constant))
+        yield linear("lift", f"{name}.constants", plain)
+        yield Add(summed, (first, f"{name}.lift"))
+    yield ReLU(f"{name}.hidden", summed)
     yield linear("second", f"{name}.hidden", basis, node.groups)
     if not biased or node.is_dense:
         return

@@ -13,14 +13,19 @@ from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
 from slth.networks.source import Source, SourceLayer
 from slth.tickets.arrangement import DIVIDED
+from slth.tickets.layer import LIFTED, owners_of
+from slth.tickets.lifting import LIFTS
 from slth.tickets.problem import Problem
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the caller asks of all layers: see `slth.prune`. k, copies : one entry per layer, None to be
-    chosen."""
+    """What the caller asks of all layers: see `slth.prune`.
+
+    k, copies : one entry per layer, None to be chosen; liftable : whether bounds of activations are proved,
+    which lifted neurons need.
+    """
 
     arrangement: str
     subset_density: float
@@ -28,6 +33,7 @@ class Wishes:
     law: str
     k: tuple[int | None, ...]
     copies: tuple[int | None, ...]
+    liftable: bool
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class LayerPlan:
     arrangement: str
     k: int
     source: SourceLayer
+
+    @property
+    def share(self) -> float:
+        """About the part of a neuron's incoming edges that are kept."""
+        return self.k / self.source.copies
 
 
 def plan_layers(
@@ -49,7 +60,7 @@ def plan_layers(
         given = None if source is None else source.layers[index]
         options = []
         reasons: list[CapacityExceeded] = []
-        for arrangement in _candidates(node, wishes.arrangement, signed[index], given):
+        for arrangement in _candidates(node, wishes.arrangement, signed[index], wishes.liftable, given):
             try:
                 options.append(
                     _plan(
@@ -74,7 +85,9 @@ def plan_layers(
     return plans
 
 
-def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer | None) -> list[str]:
+def _candidates(
+    node: Linear, arrangement: str, signed: bool, liftable: bool, given: SourceLayer | None = None
+) -> list[str]:
     """Arrangements that the layer can have, of those asked for. Raises InvalidInput when there is none."""
     # Copies of a feature cannot be copies of the constant, but where both are one number.
     choosable = (node.bias is None or node.is_dense) and node.groups == 1
@@ -83,32 +96,37 @@ def _candidates(node: Linear, arrangement: str, signed: bool, given: SourceLayer
         possible += ["assigned", "blocks"]
         if not signed and node.is_dense:
             possible.append("gathered")
+        if liftable and node.is_dense and node.bias is not None:
+            possible.append(LIFTED)
     if given is not None:
-        possible = [name for name in possible if owners_of(name) == given.owners]
-    wanted = ("assigned", "gathered", "sign-matched") if arrangement == "auto" else (arrangement,)
+        lifted = given.inputs > slots(node).inputs
+        possible = [name for name in possible if owners_of(name) == given.owners and (name == LIFTED) == lifted]
+    wanted = ("assigned", "gathered", LIFTED, "sign-matched") if arrangement == "auto" else (arrangement,)
     found = [name for name in wanted if name in possible]
     if not found:
         raise InvalidInput(
             f"`arrangement` must suit layer {node.name!r}; got {arrangement!r}. Neurons choose their owners "
             "in layers without groups that have no biases or are dense; they gather inputs in dense layers "
-            "where none is negative; and a given source decides who owns them. Use 'auto'."
+            "where none is negative; they are lifted in dense layers with biases, for an `eps` and without "
+            "feedback; and a given source decides who owns them. Use 'auto'."
         )
     # A layer that can choose its owners needs no more neurons for it.
     return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found
 
 
-def cost_per_copy(node: Linear, arrangement: str, signed: bool) -> float:
-    """Source parameters of one more live neuron per owner, by the cheaper of the arrangements that are
-    possible."""
+def likely(node: Linear, arrangement: str, signed: bool, liftable: bool) -> tuple[str, float]:
+    """The cheapest of the arrangements that are possible, and its source parameters for one more live neuron
+    per owner and half."""
     own = slots(node)
     width = own.inputs + own.outputs
-    costs = {"inputs": own.inputs * width, "outputs": 2 * own.outputs * width}
-    return float(min(costs[owners_of(name)] for name in _candidates(node, arrangement, signed, None)))
-
-
-def owners_of(arrangement: str) -> str:
-    """Whose the hidden neurons of an arrangement are, as `SourceLayer.owners` says it."""
-    return "outputs" if arrangement == "gathered" else "inputs"
+    costs = {
+        name: (2 if signed else 1) * own.inputs * width
+        if owners_of(name) == "inputs"
+        else (1 if name == LIFTED else 2) * own.outputs * width
+        for name in _candidates(node, arrangement, signed, liftable)
+    }
+    best = min(costs, key=lambda name: costs[name])
+    return best, float(costs[best])
 
 
 def _plan(
@@ -148,10 +166,11 @@ def _plan(
             f"`copies` must give every half k blocks of equal length; got {half} for a half and k = {k} "
             f"(layer {node.name!r}). Leave it, or `k`, out."
         )
+    inputs = own.inputs - 1 + LIFTS if arrangement == LIFTED else own.inputs
     return LayerPlan(
         arrangement,
         k,
-        SourceLayer(own.inputs, copies, own.outputs, own.constant_outputs, owners_of(arrangement)),
+        SourceLayer(inputs, copies, own.outputs, own.constant_outputs, owners_of(arrangement)),
     )
 
 
@@ -176,7 +195,10 @@ def check_fits(source: Source, target: Network) -> None:
     for own, node in zip(source.layers, nodes, strict=True):
         wanted = slots(node)
         widths = (wanted.inputs, wanted.outputs, wanted.constant_outputs)
-        if (own.inputs, own.outputs, own.constant_outputs) != widths:
+        # Further constants lift neurons that belong to outputs.
+        lifted = own.owners == "outputs" and node.is_dense and node.bias is not None
+        inputs = min(own.inputs, wanted.inputs) if lifted else own.inputs
+        if (inputs, own.outputs, own.constant_outputs) != widths:
             raise InvalidInput(
                 f"`source` must match layer {node.name!r}: {wanted.inputs} inputs (the bias's constant "
                 f"included) and {wanted.outputs} outputs; got {own.inputs} and {own.outputs}."

@@ -7,7 +7,7 @@ neurons' two random weights. All are solved, layer by layer; nothing is redrawn,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from slth.networks.slots import linear_nodes
 from slth.networks.source import Source
 from slth.tickets.arrangement import ARRANGEMENTS, CHOOSING
 from slth.tickets.assignment import assigned_members
+from slth.tickets.bounds import inputs_of_layer
 from slth.tickets.budgeting import AIM, BUDGETS, budgeted
-from slth.tickets.certificate import issue
+from slth.tickets.certificate import issue, pair_graph
 from slth.tickets.feedback import Evidence, fill_steered
 from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
-from slth.tickets.layer import TicketLayer, assemble, pack
+from slth.tickets.layer import LIFTED, TicketLayer, assemble, pack
+from slth.tickets.lifting import Lift, planned
 from slth.tickets.planning import LayerPlan, Wishes, check_fits, per_layer, plan_layers
 from slth.tickets.problem import Problem
 from slth.tickets.record import Construction
@@ -91,7 +93,7 @@ def prune(
         predicted to be missed; see `slth.tickets.sizing`.
     subset_density : float
         k / n aimed at, in (0, 1).
-    arrangement : {"auto", "sign-matched", "paper", "assigned", "blocks", "gathered"}
+    arrangement : {"auto", "sign-matched", "paper", "assigned", "blocks", "gathered", "lifted"}
         Which neurons may serve which weight; see `slth.tickets.arrangement`. "auto": for each layer the one
         that is predicted to need the fewest parameters; with `copies` given, the one that has the fewest,
         whether or not they will do.
@@ -158,6 +160,7 @@ def prune(
         law if source is None else source.law,
         per_layer(k, "k", count),
         per_layer(copies, "copies", count),
+        liftable=eps is not None and search != "feedback",
     )
     word_law(law)
     if source is not None:
@@ -174,7 +177,7 @@ def prune(
         tolerances = [share * float(np.abs(weight).max()) or share for weight in problem.weights]
     else:
         # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
-        tolerances = budgeted(problem, aim * (1.0 - 2.0**-24), budget, arrangement)
+        tolerances = budgeted(problem, aim * (1.0 - 2.0**-24), budget, arrangement, liftable=wishes.liftable)
     plans = plan_layers(problem, tolerances, wishes, source)
     if source is None:
         source = Source(seed, law, tuple(plan.source for plan in plans))
@@ -215,12 +218,12 @@ class _Builder:
 
     def layers(self, tolerances: Sequence[float]) -> tuple[TicketLayer, ...]:
         """Solve every weight of every layer, or raise WeightsUnreachable with all that cannot be."""
-        found, failures = [], list[Unreached]()
+        found, failures = list[TicketLayer](), list[Unreached]()
         steered = self.search == "feedback"
         chain = self.problem.target.dense_chain() if steered else ()
         evidence = Evidence.at(self.problem.domain, self.inputs) if steered else None
         for index, tolerance in enumerate(tolerances):
-            layer, missed = self._layer(index, float(tolerance), evidence)
+            layer, missed = self._layer(index, float(tolerance), evidence, found)
             found.append(layer)
             failures += missed
             if evidence is not None:
@@ -229,8 +232,21 @@ class _Builder:
             raise WeightsUnreachable(_failure_message(failures), tuple(failures))
         return tuple(found)
 
+    def _lift(self, index: int, before: Sequence[TicketLayer]) -> Lift:
+        """How a layer is lifted, by what the ticket's layers before it let it read."""
+        problem, plan = self.problem, self.plans[index]
+        values = [
+            (weight, -weight if signed else None)
+            for weight, signed in zip(problem.weights, problem.signed, strict=True)
+        ]
+        for place, layer in enumerate(before):
+            own = assemble(self.source, place, layer)
+            values[place] = own.positive, own.negative if layer.signed else None
+        graph = pair_graph(problem.target, problem.scales, values)
+        return planned(inputs_of_layer(graph, problem.domain, index), plan.share, self.source.law)
+
     def _layer(
-        self, index: int, tolerance: float, evidence: Evidence | None
+        self, index: int, tolerance: float, evidence: Evidence | None, before: Sequence[TicketLayer]
     ) -> tuple[TicketLayer, list[Unreached]]:
         problem, plan = self.problem, self.plans[index]
         node, weight, scale = problem.nodes[index], problem.weights[index], problem.scales[index]
@@ -246,6 +262,9 @@ class _Builder:
             arrangement=plan.arrangement,
             search=self.search,
         )
+        if plan.arrangement == LIFTED:
+            lift = self._lift(index, before)
+            task = replace(task, lift=lift, shift=lift.exponent - (scale.bias - scale.weight))
         members = None
         if plan.arrangement in CHOOSING:
             members = assigned_members(self.source, index, signed=task.signed, biased=task.biased)
@@ -277,6 +296,8 @@ class _Builder:
             tolerance=task.tolerance,
             packed=packed,
             members=members,
+            lifts=0 if task.lift is None else plan.source.inputs - task.moving,
+            lift_exponent=0 if task.lift is None else task.lift.exponent,
         )
         return layer, missed
 
@@ -284,7 +305,7 @@ class _Builder:
 def _failure_message(failures: list[Unreached]) -> str:
     worst = max(failures, key=lambda failure: failure.error)
     what = (
-        "fewer than k neurons of its sign"
+        "too few neurons can serve it"
         if np.isinf(worst.error)
         else f"best error {worst.error:.3g} against tolerance {worst.tolerance:.3g}"
     )

@@ -9,6 +9,7 @@ by an elimination of s^2 - A A^T all of whose pivots are positive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,11 @@ def recheck(path: str | Path) -> Recheck:
         problems, values, edges = _sums(contents)
         graph = pair_graph(contents.target, contents.construction.scales, values)
         chain = _chain(contents, graph.pairs)
-        bound = _Chain(flint, chain, contents.construction.domain).bound()
+        proof = _Chain(flint, chain, contents.construction.domain)
+        bound = proof.bound()
+        for index, (layer, box) in enumerate(zip(contents.construction.layers, proof.reads, strict=True)):
+            if layer.lifts and not _upright(flint, contents.source, index, layer, box):
+                problems.append(f"layer {layer.name!r}: some lifted neuron may fall below zero")
         lower = _lower(flint, chain, contents.certificate.worst_input)
         high = float(np.nextafter(float(bound.upper()), np.inf))
         reached = bool(bound <= flint.arb(eps))
@@ -136,18 +141,25 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
     edges = 0
     scale = 2.0 ** (-2 * contents.source.scale_bits)
     for index, layer in enumerate(contents.construction.layers):
+        moving = layer.inputs - layer.biased
+        constant = math.ldexp(scale, layer.constant_shift if layer.lifts else 0)
         stored = (contents.positive[index], contents.negative[index])
         sums: dict[tuple[int, int, int], int] = {}
         for half, i, j, product in _products(contents.source, index, layer):
-            sums[half, i, j] = sums.get((half, i, j), 0) + product
+            place = half, i, min(j, layer.inputs - 1)  # all lifting constants are one
+            sums[place] = sums.get(place, 0) + product
             edges += 1
+        if layer.lifts and stored[1] is not None:
+            # One linear map: what it does to negative inputs, the constant left out.
+            sums |= {(1, i, j): -value for (_, i, j), value in sums.items() if j < layer.inputs - 1}
         for half, matrix in enumerate(stored):
             if matrix is None:
                 continue
             wrong = [
                 (i, j)
                 for (i, j), value in np.ndenumerate(matrix)
-                if int(value / scale) != sums.get((half, i, j), 0) or value % scale
+                if int(value / (unit := scale if j < moving else constant)) != sums.get((half, i, j), 0)
+                or value % unit
             ]
             if wrong:
                 problems.append(
@@ -155,6 +167,25 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
                 )
         values.append(stored)
     return problems, values, edges
+
+
+def _upright(flint: Any, source: Source, index: int, layer: TicketLayer, box: Any) -> bool:
+    """Whether every kept neuron of a lifted layer that reads from `box` stays above zero, weight by weight."""
+    lift, moving = flint.arb(2) ** layer.lift_exponent, layer.inputs - 1
+    assert layer.members is not None
+    for owner, edges in enumerate(layer.edges()):
+        for copy in np.flatnonzero(edges.any(axis=1)):
+            j, c = divmod(int(layer.members[owner, copy]), layer.copies)
+            least = flint.arb(0)
+            for other in np.flatnonzero(edges[copy]).tolist():
+                weight = flint.arb(source.weight(index, 0, j, c, other))
+                if other >= moving:
+                    least += weight * lift
+                else:
+                    least += flint.arb.min(weight * box[0][other], weight * box[1][other])
+            if not least >= 0:
+                return False
+    return True
 
 
 def _products(source: Source, index: int, layer: TicketLayer) -> Iterator[tuple[int, int, int, int]]:
@@ -182,6 +213,8 @@ class _Chain:
 
     def __init__(self, flint: Any, pairs: Sequence[LayerPair], domain: Domain) -> None:
         self.flint, self.arb, self.pairs, self.domain = flint, flint.arb, pairs, domain
+        # The boxes that the ticket's layers read from, once `bound` has been through them.
+        self.reads: list[Any] = []
 
     def bound(self) -> Any:
         """Upper bound of the output error over the domain."""
@@ -198,15 +231,22 @@ class _Chain:
         self, pair: LayerPair, target: Any, ticket: Any, entries: Any, norm: Any, *, relu: bool
     ) -> tuple[Any, Any, Any, Any]:
         arb, moving = self.arb, pair.moving
+        self.reads.append(ticket)
         if pair.biased:
             one = [arb(1)]
             target, ticket = ((low + one, high + one) for low, high in (target, ticket))
         weight = self._rows(pair.weight)
         positive = self._rows(pair.positive)
         negative = [[-w for w in row] for row in weight] if pair.negative is None else self._rows(pair.negative)
-        # A half that no input of the domain reaches counts as the target's.
+        # A half that no input of the domain reaches counts as the target's; of a linear map there is one.
         up = [bool(high > 0) for high in ticket[1]]
         down = [bool(low < 0) for low in ticket[0]]
+        linear = pair.negative is not None and np.array_equal(
+            pair.negative[:, :moving], -pair.positive[:, :moving]
+        )
+        if linear:
+            negative = [[-p for p in row] for row in positive]
+            up = down = [above or below for above, below in zip(up, down, strict=True)]
         opposite = [[-w for w in row] for row in weight]
         errors = self._errors(positive, weight, up), self._errors(negative, opposite, down)
         after = self._range(weight, opposite, target)
@@ -227,7 +267,7 @@ class _Chain:
         for i, live in enumerate(alive):
             apart = arb.max(arb.max(after[1][i] - own[0][i], own[1][i] - after[0][i]), arb(0))
             found.append(arb.min(passed[i] + local[i], apart) if live else arb(0))
-        joint = self._joint(pair, errors, ticket, entries, norm, alive)
+        joint = self._joint(pair, errors[:1] if linear else errors, errors, ticket, entries, norm, alive)
         total = arb.min(joint, _length(found))
         return self._met(after, own, found), self._met(own, after, found), found, total
 
@@ -259,8 +299,13 @@ class _Chain:
             highs.append(most.upper())
         return lows, highs
 
-    def _joint(self, pair: LayerPair, errors: Any, ticket: Any, entries: Any, norm: Any, alive: Any) -> Any:
-        """Bound of ||W d + Delta(c) + [E+, E-] u||_2, d in its box or ball, u around the middle of the box."""
+    def _joint(
+        self, pair: LayerPair, halves: Any, errors: Any, ticket: Any, entries: Any, norm: Any, alive: Any
+    ) -> Any:
+        """Bound of ||W d + Delta(c) + [E+, E-] u||_2, d in its box or ball, u around the middle of the box.
+
+        halves : the matrices beside each other in the last term, E+ alone where the map is linear.
+        """
         arb, moving = self.arb, pair.moving
         middle = [arb(float(((low + high) / 2).mid())) for low, high in zip(*ticket, strict=True)]
         spread = [arb.max(high - m, m - low) for low, high, m in zip(*ticket, middle, strict=True)][:moving]
@@ -272,7 +317,7 @@ class _Chain:
                 first = len(radii)
                 radii += spread if by_box else [_length(spread)]
                 lifted = [first + (j if by_box else 0) for j in range(moving)]
-                groups += [*lifted, *lifted, len(radii)]
+                groups += [*(lifted * len(halves)), len(radii)]
                 radii.append(arb(1))
                 rows = []
                 for i, row in enumerate(self._rows(pair.weight)):
@@ -284,7 +329,7 @@ class _Chain:
                             ),
                             arb(0),
                         )
-                        rows.append([*row[:moving], *errors[0][i][:moving], *errors[1][i][:moving], value])
+                        rows.append([*row[:moving], *(x for e in halves for x in e[i][:moving]), value])
                 if not rows:
                     return arb(0)
                 found = self._grouped(rows, groups, radii)

@@ -15,7 +15,7 @@ import numpy as np
 from slth._typing import FloatArray, IntArray
 from slth.errors import InvalidInput
 from slth.networks.domain import Domain
-from slth.tickets.layer import TicketLayer
+from slth.tickets.layer import LIFTED, TicketLayer
 from slth.tickets.scaling import Scale
 
 FORMAT = "slth-certificate/2"
@@ -33,6 +33,9 @@ _LAYER_KEYS = {
     "window": int,
     "tolerance": float,
 }
+_LIFTED_KEYS = {**_LAYER_KEYS, "lifts": int, "lift_exponent": int}
+# Far more constants than any layer is lifted by.
+_MOST_LIFTS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Construction:
             "search": self.search,
             "budget": self.budget,
             "domain": self.domain.to_json(),
-            "layers": [{key: getattr(layer, key) for key in _LAYER_KEYS} for layer in self.layers],
+            "layers": [{key: getattr(layer, key) for key in _keys(layer.lifts)} for layer in self.layers],
         }
 
     @classmethod
@@ -79,9 +82,11 @@ class Construction:
             )
         layers = []
         for item, edges, own in zip(record["layers"], packed, members, strict=True):
-            expect(item, _LAYER_KEYS)
+            expect(item, _keys(isinstance(item, dict) and "lifts" in item))
             layer = TicketLayer(packed=edges, members=own, **item)
-            wanted = (layer.outputs, layer.inputs, -(-layer.copies // 8))
+            if "lifts" in item and not (layer.arrangement == LIFTED and 1 <= layer.lifts <= _MOST_LIFTS):
+                raise InvalidInput(f"layer {layer.name!r}: `lifts` is out of range, or nothing is lifted.")
+            wanted = (layer.outputs, layer.columns, -(-layer.copies // 8))
             if edges.shape != wanted:
                 raise InvalidInput(
                     f"layer {layer.name!r}: its mask must have shape {wanted}; got {edges.shape}."
@@ -91,12 +96,17 @@ class Construction:
                 raise InvalidInput(f"layer {layer.name!r}: its mask has bits beyond its {layer.copies} copies.")
             if own is not None:
                 _check_members(layer, own)
-            exponents = max(abs(layer.scale_exponent), abs(layer.bias_exponent))
+            exponents = max(map(abs, (layer.scale_exponent, layer.bias_exponent, layer.lift_exponent)))
             if exponents > 1000 or layer.k < 1 or layer.window < 0 or not layer.tolerance > 0:
                 raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
             layers.append(layer)
         rest = {key: record[key] for key in ("eps", "search", "budget")}
         return cls(domain=Domain.from_json(record["domain"]), layers=tuple(layers), **rest)
+
+
+def _keys(lifted: object) -> dict[str, type]:
+    """What a layer's record holds."""
+    return _LIFTED_KEYS if lifted else _LAYER_KEYS
 
 
 def _check_members(layer: TicketLayer, members: IntArray) -> None:

@@ -67,10 +67,15 @@ class FinishedLayers:
 
     def _name(self, task: LayerTask) -> str:
         state = hashlib.sha256()
-        plain = {key: value for key, value in vars(task).items() if key != "weight"}
-        record = [FORMAT, self._source, plain, list(task.weight.shape)]
+        plain = {key: value for key, value in vars(task).items() if key not in ("weight", "lift")}
+        record: list[Any] = [FORMAT, self._source, plain, list(task.weight.shape)]
+        arrays = [task.weight]
+        if task.lift is not None:
+            record += [task.lift.exponent, task.lift.least]
+            arrays += [task.lift.inputs.low, task.lift.inputs.high]
         state.update(json.dumps(record, sort_keys=True).encode())
-        state.update(np.ascontiguousarray(task.weight, dtype="<f8").tobytes())
+        for array in arrays:
+            state.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
         return f"layer-{task.index}-{state.hexdigest()[:32]}.npz"
 
 

@@ -27,6 +27,8 @@ from slth.theory.blocks import block_miss_probability
 from slth.theory.predictors import miss_probability
 from slth.theory.windows import window_miss_probability
 from slth.tickets.arrangement import DIVIDED
+from slth.tickets.layer import LIFTED, owners_of
+from slth.tickets.lifting import LIVE
 
 FAILURE = 1e-4
 MOST_SAMPLES = 4096
@@ -57,12 +59,15 @@ def layer_size(
 ) -> Size:
     """Smallest predicted size for one layer.
 
-    weights : float64 (d', D), scaled to [-1, 1]; tolerance in the same units; signed : two halves per
-    weight; failure : expected number of missed weights allowed. With k given only N is chosen; subsets of k -
-    window to k are allowed. Raises CapacityExceeded when no sample of up to 4096 is predicted to do.
+    weights : float64 (d', D), scaled to [-1, 1], biases in the last column where neurons are lifted;
+    tolerance in the same units; signed : two halves per weight; failure : expected number of missed weights
+    allowed. With k given only N is chosen; subsets of k - window to k are allowed. Raises CapacityExceeded
+    when no sample of up to 4096 is predicted to do.
     """
-    values, counts = _summary(weights)
-    counts *= 2 if signed else 1
+    # Biases of lifted layers have a sample of their own, large enough; and one sample serves both halves.
+    lifted = arrangement == LIFTED
+    values, counts = _summary(weights[:, :-1] if lifted else weights)
+    counts *= 2 if signed and not lifted else 1
     supply = _supply(arrangement, weights.shape, signed=signed, law=law)
     # Copies that one half draws from: all of them when signs are matched, otherwise its own group.
     groups = 2 if signed and arrangement in DIVIDED else 1
@@ -93,10 +98,10 @@ def block_length(subset_density: float) -> int:
 
 def subset_size(samples: int, arrangement: str, subset_density: float) -> int:
     """k for a half that draws from `samples` copies, of which only half count unless neurons or zeros fill
-    up."""
+    up, or neurons are lifted."""
     if arrangement == "blocks":
         return max(1, samples // block_length(subset_density))
-    usable = samples if arrangement in DIVIDED else samples / 2
+    usable = samples if arrangement in (*DIVIDED, LIFTED) else samples / 2
     return max(1, round(subset_density * usable))
 
 
@@ -178,12 +183,13 @@ def _supply(arrangement: str, shape: tuple[int, ...], *, signed: bool, law: str)
     if arrangement in ("paper", "sign-matched"):
         products: Law = Normal() if normal else LiveProduct()  # both of the variance of |a| b
         return _Supply(0.5, arrangement == "paper", products, 1.0)
-    roles = 2 * outputs if arrangement == "gathered" else (2 * inputs if signed else inputs)
+    gathering = owners_of(arrangement) == "outputs"
+    roles = 2 * outputs if gathering else (2 * inputs if signed else inputs)
     # The other weight is as random as ever: it decides the law, the chosen one its spread.
     other: Law = Normal() if normal else Uniform()
     spread = chosen_magnitude(roles, law)
-    if arrangement == "gathered":
-        return _Supply(0.5, False, other, spread)
+    if gathering:
+        return _Supply(LIVE if arrangement == LIFTED else 0.5, False, other, spread)
     # The last neurons find the best places taken: about 0.3 of every input's have the wrong sign.
     return _Supply(1.0 - 0.3 / inputs, False, other, spread)
 

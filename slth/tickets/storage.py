@@ -168,7 +168,7 @@ def _parse(path: Path, present: frozenset[str]) -> Contents:
     construction = Construction.from_json(record["construction"], packed, members)
     for own, layer in zip(source.layers, construction.layers, strict=True):
         widths = (own.inputs, own.copies, own.ends, own.owners)
-        if widths != (layer.inputs, layer.copies, layer.outputs, layer.owners):
+        if widths != (layer.columns, layer.copies, layer.outputs, layer.owners):
             raise InvalidInput(
                 f"layer {layer.name!r}: source.json and certificate.json give it different sizes."
             )

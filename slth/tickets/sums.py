@@ -176,7 +176,7 @@ def _images(
     """Enclosures of both networks' values after the layer, each from its own weights alone."""
     moving = pair.moving
     norm = spectral_norm_upper(pair.weight[:, :moving])
-    halves = np.hstack((error.positive[:, :moving], error.negative[:, :moving]))
+    halves = np.hstack(error.halves(moving))
     # Where no input reaches a half its errors count as zero: the ticket may be taken to be the target.
     positive = np.where(error.positive == 0.0, pair.weight, pair.positive)
     negative = -pair.weight
@@ -195,6 +195,10 @@ def _error_map(pair: LayerPair, inputs: Enclosure) -> HalfMap:
     positive = np.where(inputs.high > 0.0, pair.positive - pair.weight, 0.0)
     if pair.negative is None:
         return HalfMap(positive, np.zeros_like(positive), 2.0 * UNIT)
+    if np.array_equal(pair.negative[:, : pair.moving], -pair.positive[:, : pair.moving]):
+        # One linear map, of which both halves are the same error.
+        error = np.where((inputs.high > 0.0) | (inputs.low < 0.0), pair.positive - pair.weight, 0.0)
+        return HalfMap(error, -error, 2.0 * UNIT)
     return HalfMap(positive, np.where(inputs.low < 0.0, pair.negative + pair.weight, 0.0), 2.0 * UNIT)
 
 
@@ -285,9 +289,16 @@ def _deviations(part: _Met, centered: bool) -> tuple[_Block, FloatArray]:
     else:
         value, slack = error.at(inputs.middle)
         groups, radii = np.arange(size, dtype=np.int64), inputs.spread()[:size]
-    columns = np.hstack((error.positive[:, :size], error.negative[:, :size], value[:, None]))
+    halves = error.halves(size)
     last = np.array([radii.size])
-    return _Block(columns, np.concatenate((groups, groups, last)), np.append(radii, 1.0)), slack
+    return (
+        _Block(
+            np.hstack((*halves, value[:, None])),
+            np.concatenate((*([groups] * len(halves)), last)),
+            np.append(radii, 1.0),
+        ),
+        slack,
+    )
 
 
 def _arranged(blocks: Sequence[_Block]) -> tuple[IntArray, FloatArray, IntArray]:

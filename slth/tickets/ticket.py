@@ -129,11 +129,12 @@ class Ticket:
 
         name : "<layer>.first", shape (H, D), or "<layer>.second", shape (d', H); of the H hidden neurons of the
         layer, copy c of owner j is number j * N + c in the source's order; rows of the second are those of
-        `slth.networks.slots`. Raises InvalidInput for another name.
+        `slth.networks.slots`. Where neurons are lifted, the constants are the last columns of the first.
+        Raises InvalidInput for another name.
         """
         layer, part = self._find(name)
         if _is_shared(layer, part):
-            others = layer.outputs if part == "second" else layer.inputs
+            others = layer.outputs if part == "second" else layer.columns
             mask = np.zeros((layer.groups * layer.copies, others), dtype=np.bool_)
             mask[_members(layer).reshape(-1)] = layer.edges().reshape(mask.shape)
             return np.ascontiguousarray(mask.T) if part == "second" else mask
@@ -177,6 +178,7 @@ class Ticket:
                     "copies": layer.copies,
                     "k": layer.k,
                     "window": layer.window,
+                    "lifts": layer.lifts,
                     "scale_exponent": layer.scale_exponent,
                     "bias_exponent": layer.bias_exponent,
                     "tolerance": layer.tolerance,

@@ -39,6 +39,12 @@ class Wiring:
         """What a product of two numerators is to be multiplied by."""
         return math.ldexp(1.0, -2 * self.source.scale_bits)
 
+    @property
+    def others(self) -> int:
+        """Ends of a hidden neuron's edges on the side of which it may keep many."""
+        spec = self.source.layers[self.index]
+        return spec.ends if spec.owners == "inputs" else spec.inputs
+
     def hold(self) -> Wiring:
         """The same with all blocks in memory. Raises CapacityExceeded above 4 GiB."""
         return replace(self, held=self.block(0, self.singles.shape[0]))
