@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class PosterioriBound:
     methods: tuple[str, ...]
     dead: tuple[int, ...]
     active: tuple[int, ...]
-    reads: tuple[Enclosure, ...]
+    reads: tuple[Enclosure, ...] = field(compare=False)
 
 
 def a_posteriori(pairs: Pairs, domain: Domain) -> PosterioriBound:

@@ -128,6 +128,13 @@ class TicketLayer:
         """Number of owners."""
         return self.inputs if self.owners == "inputs" else self.outputs
 
+    @property
+    def owned(self) -> IntArray:
+        """Numbers (owners, N) of each owner's hidden neurons; copy c of owner j is j * N + c in the source's
+        order."""
+        own_order = np.arange(self.groups * self.copies).reshape(self.groups, self.copies)
+        return own_order if self.members is None else self.members
+
     def edges(self, start: int = 0, stop: int | None = None) -> BoolArray:
         """Kept edges (owners, N, others) of the neurons of owners start .. stop - 1; others are the outputs
         when the owners are inputs, and the inputs otherwise."""

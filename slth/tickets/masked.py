@@ -61,7 +61,8 @@ class MaskedNetwork:
     """A network with all weights, masks of its parameters, and the powers of two outside of them.
 
     masks : by parameter name ("<node>.weight" in the shape of the coefficients, "<node>.bias"), True = kept;
-    what has no mask is kept. exponents : by node name, e where the node's value is multiplied by 2^e.
+    nodes without masks hold no weights of the source. exponents : by node name, e where the node's value is
+    multiplied by 2^e.
     """
 
     network: Network
@@ -69,14 +70,12 @@ class MaskedNetwork:
     exponents: Mapping[str, int] = field(default_factory=dict)
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters in the order of the nodes; convolution kernels as (o, i / groups, kernel entries)."""
+        """The source's weights, node by node; convolution kernels as (o, i / groups, kernel entries)."""
         for node in self.network.order:
             for label, array in node_arrays(node):
                 name = f"{node.name}.{label}"
-                mask = self.masks.get(name)
-                yield Parameter(
-                    name, array.astype(np.float32), np.ones(array.shape, np.bool_) if mask is None else mask
-                )
+                if name in self.masks:
+                    yield Parameter(name, array.astype(np.float32), self.masks[name])
 
 
 def node_arrays(node: Node) -> Iterator[tuple[str, FloatArray]]:

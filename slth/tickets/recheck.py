@@ -172,10 +172,10 @@ def _sums(contents: Contents) -> tuple[list[str], list[tuple[FloatArray, FloatAr
 def _upright(flint: Any, source: Source, index: int, layer: TicketLayer, box: Any) -> bool:
     """Whether every kept neuron of a lifted layer that reads from `box` stays above zero, weight by weight."""
     lift, moving = flint.arb(2) ** layer.lift_exponent, layer.inputs - 1
-    assert layer.members is not None
+    owned = layer.owned
     for owner, edges in enumerate(layer.edges()):
         for copy in np.flatnonzero(edges.any(axis=1)):
-            j, c = divmod(int(layer.members[owner, copy]), layer.copies)
+            j, c = divmod(int(owned[owner, copy]), layer.copies)
             least = flint.arb(0)
             for other in np.flatnonzero(edges[copy]).tolist():
                 weight = flint.arb(source.weight(index, 0, j, c, other))
@@ -192,13 +192,10 @@ def _products(source: Source, index: int, layer: TicketLayer) -> Iterator[tuple[
     """(half, output, input, product) of every kept edge, weights drawn one by one, products of numerators."""
     by_input = layer.owners == "inputs"
     single, shared = (0, 1) if by_input else (1, 0)
-    one = 2.0**source.scale_bits
+    one, owned = 2.0**source.scale_bits, layer.owned
     for owner, edges in enumerate(layer.edges()):
         for copy in np.flatnonzero(edges.any(axis=1)):
-            number = owner * layer.copies + int(copy)
-            if layer.members is not None:
-                number = int(layer.members[owner, copy])
-            j, c = divmod(number, layer.copies)
+            j, c = divmod(int(owned[owner, copy]), layer.copies)
             own = int(source.weight(index, single, j, c, owner) * one)
             for other in np.flatnonzero(edges[copy]):
                 weight = int(source.weight(index, shared, j, c, int(other)) * one)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import BoolArray, FloatArray
 from slth.errors import InvalidInput
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, to_slots
@@ -136,7 +136,7 @@ class Ticket:
         if _is_shared(layer, part):
             others = layer.outputs if part == "second" else layer.columns
             mask = np.zeros((layer.groups * layer.copies, others), dtype=np.bool_)
-            mask[_members(layer).reshape(-1)] = layer.edges().reshape(mask.shape)
+            mask[layer.owned.reshape(-1)] = layer.edges().reshape(mask.shape)
             return np.ascontiguousarray(mask.T) if part == "second" else mask
         dense: BoolArray = self.mask_csr(name).toarray()
         return dense
@@ -150,7 +150,7 @@ class Ticket:
         if _is_shared(layer, part):
             return csr_array(self.mask(name))
         owners, copies = np.nonzero(layer.neurons())
-        neurons = _members(layer)[owners, copies]
+        neurons = layer.owned[owners, copies]
         ends = (neurons, owners) if part == "first" else (owners, neurons)
         hidden = layer.groups * layer.copies
         shape = (hidden, layer.inputs) if part == "first" else (layer.outputs, hidden)
@@ -238,9 +238,3 @@ class Ticket:
 def _is_shared(layer: TicketLayer, part: str) -> bool:
     """Whether neurons keep any number of edges in this sub-layer, instead of the one to their owner."""
     return (part == "second") == (layer.owners == "inputs")
-
-
-def _members(layer: TicketLayer) -> IntArray:
-    if layer.members is not None:
-        return layer.members
-    return np.arange(layer.groups * layer.copies).reshape(layer.groups, layer.copies)
