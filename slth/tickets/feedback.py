@@ -20,7 +20,7 @@ from slth._typing import BoolArray, FloatArray, IntArray
 from slth.networks.domain import Domain
 from slth.networks.network import DenseLayer
 from slth.networks.source import Source
-from slth.tickets.fill import LayerTask, Progress, Unreached, batches, solve
+from slth.tickets.fill import LayerTask, Progress, Unreached, batches, lift_outputs, solve
 from slth.tickets.layer import Assembled, TicketLayer, owners_of
 from slth.tickets.scaling import Scale
 from slth.tickets.wiring import Wiring, wiring
@@ -51,21 +51,22 @@ class Evidence:
 
     def after(self, layer: DenseLayer, own: Assembled, kept: TicketLayer) -> Evidence:
         """The same for the next layer, behind this one and its ReLU."""
-        lifted = lift(self.ticket, kept.scale, biased=kept.biased, signed=True)
+        read = features(self.ticket, kept.scale, biased=kept.biased, halved=True)
         width = own.positive.shape[1]
-        value = lifted[:, :width] @ own.positive.T
-        value += lifted[:, width:] @ own.negative[:, : lifted.shape[1] - width].T
+        value = read[:, :width] @ own.positive.T
+        value += read[:, width:] @ own.negative[:, : read.shape[1] - width].T
         value *= 2.0**kept.scale_exponent
         wanted = self.target @ layer.weight.T + (0.0 if layer.bias is None else layer.bias)
         return Evidence(np.maximum(wanted, 0.0), np.maximum(value, 0.0))
 
 
-def lift(values: FloatArray, scale: Scale, *, biased: bool, signed: bool) -> FloatArray:
-    """Features of a layer's linear map, (M, D) or (M, D + d): positive parts, the constant, negative parts."""
-    parts = [np.maximum(values, 0.0)]
+def features(values: FloatArray, scale: Scale, *, biased: bool, halved: bool) -> FloatArray:
+    """What a layer's weights multiply: (M, D) values and the constant, or (M, D + d) positive parts, the
+    constant, negative parts."""
+    parts = [np.maximum(values, 0.0) if halved else values]
     if biased:
         parts.append(np.full((len(values), 1), scale.constant))
-    if signed:
+    if halved:
         parts.append(np.maximum(-values, 0.0))
     return np.hstack(parts)
 
@@ -88,15 +89,14 @@ def fill_steered(
     own = wiring(source, task.index, members).hold()
     outputs, inputs = task.weight.shape
     edges = np.zeros((*own.singles.shape, own.others), dtype=np.bool_)
-    moving = inputs - task.biased
-    original = task.weight if not task.signed else np.hstack((task.weight, -task.weight[:, :moving]))
+    original = task.weight if not task.halved else np.hstack((task.weight, -task.weight[:, : task.moving]))
     moved, upper = _prepared(original, evidence, task, scale)
     room = _ROOM * task.tolerance
     failures: list[Unreached] = []
-    for j in range(inputs):
-        features = [j, inputs + j] if task.signed and j < moving else [j]
-        wanted = original[:, features]
-        aims = np.where(wanted == 0.0, 0.0, np.clip(moved[:, features], wanted - room, wanted + room))
+    for j in range(inputs if task.lift is None else task.moving):
+        places = [j, inputs + j] if task.halved and j < task.moving else [j]
+        wanted = original[:, places]
+        aims = np.where(wanted == 0.0, 0.0, np.clip(moved[:, places], wanted - room, wanted + room))
         values, missed = _column(task, own, j, aims, task.tolerance - room, "closest", threads, edges)
         if missed:
             # A target that moved out of reach goes back to its weight, and has the whole tolerance again.
@@ -105,11 +105,17 @@ def fill_steered(
             values = np.where(np.isnan(values), again, values)
             failures += missed
         values = np.where(np.isnan(values), aims, values)
-        for place, feature in enumerate(features):
+        for place, feature in enumerate(places):
             error = (moved[:, feature] - values[:, place]) / upper[feature, feature]
             moved[:, feature + 1 :] -= error[:, None] * upper[feature, feature + 1 :]
         if progress is not None:
             progress(task.name, outputs * (j + 1), outputs * inputs)
+    if task.lift is not None:
+        # Sums over lifting constants reach anything: half of the tolerance is enough.
+        weight = original.copy()
+        weight[:, -1] = np.clip(moved[:, -1], weight[:, -1] - room, weight[:, -1] + room)
+        last = replace(task, weight=weight, tolerance=task.tolerance - room)
+        failures += lift_outputs(last, task.lift, own, 0, outputs, edges)
     return edges, failures
 
 
@@ -149,14 +155,14 @@ def _prepared(
 ) -> tuple[FloatArray, FloatArray]:
     """Targets (d', F) that absorb earlier layers' errors, and U (F, F) upper with U^T U = inverse second
     moments."""
-    features, wanted = (
-        lift(values, scale, biased=task.biased, signed=task.signed)
+    read, wanted = (
+        features(values, scale, biased=task.biased, halved=task.halved)
         for values in (evidence.ticket, evidence.target)
     )
-    count = len(features)
-    moments = features.T @ features / count
+    count = len(read)
+    moments = read.T @ read / count
     moments += np.eye(len(moments)) * (_DAMPING * max(float(np.trace(moments)) / len(moments), 1e-300))
     inverse = linalg.cho_solve(linalg.cho_factor(moments), np.eye(len(moments)))
-    drift = (wanted - features).T @ features / count
+    drift = (wanted - read).T @ read / count
     upper = linalg.cholesky(0.5 * (inverse + inverse.T))
     return original + original @ drift @ inverse, upper

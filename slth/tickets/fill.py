@@ -20,6 +20,8 @@ from slth.tickets.wiring import Wiring, wiring
 
 Progress = Callable[[str, int, int], None]
 Sizes = tuple[int, int] | None
+# The closest of all subsets of lifting edges is out of reach; one that is so much closer than asked is not.
+_FINER = 256
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class LayerTask:
     def moving(self) -> int:
         """Columns of the weight that multiply inputs."""
         return int(self.weight.shape[1]) - self.biased
+
+    @property
+    def halved(self) -> bool:
+        """Whether weights on max(x, 0) and on max(-x, 0) are subset sums of their own."""
+        return self.signed and self.lift is None
 
     @property
     def columns(self) -> slice:
@@ -212,8 +219,10 @@ def lift_outputs(
         rest = Fraction(float(aims[row])) - int(products[row][lifted].sum()) * unit
         free = np.argwhere((numerators[row, :, moving:] > 0) & ~lifted & kept[row].any(axis=1)[:, None])
         chosen = None
-        if not (base == -2).any():
-            chosen = subset_for(products[row][free[:, 0], free[:, 1]], rest, Fraction(task.tolerance), unit)
+        for share in (1,) if task.search == "within" else (_FINER, 1):
+            if chosen is None and not (base == -2).any():
+                tolerance = Fraction(task.tolerance) / share
+                chosen = subset_for(products[row][free[:, 0], free[:, 1]], rest, tolerance, unit)
         if chosen is None:
             failures.append(Unreached(task.name, start + row, moving, "positive", math.inf, task.tolerance))
             continue

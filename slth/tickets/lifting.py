@@ -24,11 +24,11 @@ from slth.subset_sum.solve import solve
 from slth.tickets.upright import needed
 
 # Constants per lifted layer. More of them leave fewer neurons without a large one, and cost edges.
-LIFTS = 6
+LIFTS = 8
 # Base edges lift by at least this many standard deviations more than neurons are expected to need.
 _DEVIATIONS = 6.0
 # The constants are at least so many times that need; so of LIFTS uniform weights one is large enough with
-# probability LIVE, 0.97 or more. Larger constants cost the sums that cancel them digits.
+# probability LIVE, 0.99. Larger constants cost the sums that cancel them digits.
 _ROOM = 8.0
 LIVE = 1.0 - (0.5 + 0.5 / _ROOM) ** LIFTS
 # Lifts are chosen a little larger than needed: another machine may round the need up further.

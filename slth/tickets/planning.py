@@ -107,8 +107,8 @@ def _candidates(
         raise InvalidInput(
             f"`arrangement` must suit layer {node.name!r}; got {arrangement!r}. Neurons choose their owners "
             "in layers without groups that have no biases or are dense; they gather inputs in dense layers "
-            "where none is negative; they are lifted in dense layers with biases, for an `eps` and without "
-            "feedback; and a given source decides who owns them. Use 'auto'."
+            "where none is negative; they are lifted in dense layers with biases, for an `eps`; "
+            "and a given source decides who owns them. Use 'auto'."
         )
     # A layer that can choose its owners needs no more neurons for it.
     return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found

@@ -98,9 +98,9 @@ def prune(
         that is predicted to need the fewest parameters; with `copies` given, the one that has the fewest,
         whether or not they will do.
     search : {"within", "closest", "feedback"}
-        Any subset within the tolerance; the closest one (slower; a smaller certified bound); or, in chains of
-        dense layers, the closest to a target that cancels what earlier weights left on `inputs` (a smaller
-        error on data; `slth.tickets.feedback`).
+        Any subset within the tolerance; the closest one (slower; a smaller certified bound, or with the budget
+        "certificate" a smaller source); or, in chains of dense layers, the closest to a target that cancels what
+        earlier weights left on `inputs` (a smaller error on data; `slth.tickets.feedback`).
     budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
         norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one; or as large as
@@ -160,7 +160,7 @@ def prune(
         law if source is None else source.law,
         per_layer(k, "k", count),
         per_layer(copies, "copies", count),
-        liftable=eps is not None and search != "feedback",
+        liftable=eps is not None,
     )
     word_law(law)
     if source is not None:
@@ -177,7 +177,9 @@ def prune(
         tolerances = [share * float(np.abs(weight).max()) or share for weight in problem.weights]
     else:
         # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.
-        tolerances = budgeted(problem, aim * (1.0 - 2.0**-24), budget, arrangement, liftable=wishes.liftable)
+        tolerances = budgeted(
+            problem, aim * (1.0 - 2.0**-24), budget, arrangement, search, liftable=wishes.liftable
+        )
     plans = plan_layers(problem, tolerances, wishes, source)
     if source is None:
         source = Source(seed, law, tuple(plan.source for plan in plans))
