@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slth._typing import FloatArray
 from slth._validate import as_integer
@@ -81,7 +81,8 @@ def plan_layers(
                 reasons.append(reason)
         if not options:
             raise reasons[0]
-        plans.append(min(options, key=lambda plan: plan.source.parameters))
+        best = min(options, key=lambda plan: plan.source.parameters)
+        plans.append(best if given is None else replace(best, source=given))
     return plans
 
 

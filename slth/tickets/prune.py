@@ -99,8 +99,8 @@ def prune(
         whether or not they will do.
     search : {"within", "closest", "feedback"}
         Any subset within the tolerance; the closest one (slower; a smaller certified bound, or with the budget
-        "certificate" a smaller source); or, in chains of dense layers, the closest to a target that cancels what
-        earlier weights left on `inputs` (a smaller error on data; `slth.tickets.feedback`).
+        "certificate" a smaller source); or, in chains of dense layers, the closest to a target that cancels
+        what earlier weights left on `inputs` (a smaller error on data; `slth.tickets.feedback`).
     budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
         norm, or by the number of its entries as in Theorem 3, eps / (2 l d d') for norms of one; or as large as

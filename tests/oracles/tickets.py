@@ -60,12 +60,22 @@ def masked_forward(folder: Path, x: np.ndarray) -> tuple[np.ndarray, list[tuple[
         names = (f"edges_{index + 1}", f"members_{index + 1}")
         bits, members = (masks.get(name) for name in names)
         first, second = dense_layer(spec, int(source["seed"]), index, bits, members)
-        if record[index]["biased"]:
-            constant = 2.0 ** (record[index]["bias_exponent"] - record[index]["scale_exponent"])
-            value = np.hstack((value, np.full((len(value), 1), constant)))
+        own = record[index]
+        carrier = 2.0 ** (own["bias_exponent"] - own["scale_exponent"])  # the constant that carries the bias
+        number, constant = own.get("lifts", int(own["biased"])), carrier
+        if "lifts" in own:
+            constant = 2.0 ** own["lift_exponent"]
+        value = np.hstack((value, np.full((len(value), number), constant)))
         value = np.maximum(value @ first.T, 0.0) @ second.T * 2.0 ** record[index]["scale_exponent"]
         if index + 1 < len(source["layers"]):
             value = np.maximum(value, 0.0)
+        if "lifts" in own:
+            # relu never acts: one matrix, in which all constants are one input.
+            matrix = second @ first
+            bias = matrix[:, -number:].sum(axis=1, keepdims=True) * constant / carrier
+            whole = np.hstack((matrix[:, :-number], bias))
+            matrices.append((whole, np.hstack((-whole[:, :-1], 0.0 * bias))))
+            continue
         matrices.append((second @ np.maximum(first, 0.0), second @ np.maximum(-first, 0.0)))
     return value, matrices
 

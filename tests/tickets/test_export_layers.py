@@ -89,6 +89,13 @@ def plain() -> slth.Network:
     return slth.Network(nodes, "c")
 
 
+def dense() -> slth.Network:
+    """Dense layers, biases larger than weights in one of them."""
+    return slth.dense_network(
+        [rng.normal(0, 0.4, (6, 8)), rng.normal(0, 0.4, (3, 6))], [[0.3] * 6, [0.5, -1.5, 3]]
+    )
+
+
 @cache
 def ticket(kind: str) -> slth.Ticket:
     """Of images on signed inputs, of pairs on positive ones; of turns, whose outputs nothing is proved of."""
@@ -96,12 +103,17 @@ def ticket(kind: str) -> slth.Ticket:
         return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=3.0, seed=1, k=3, copies=60)
     if kind == "pairs":
         return slth.prune(pairs(), domain=slth.Domain.box(0, 1, 9), eps=0.2, seed=2)
-    if kind == "chosen":
-        return slth.prune(plain(), domain=slth.Domain.box(0, 1, 8), eps=0.3, seed=5, arrangement="auto")
+    if kind == "assigned":
+        return slth.prune(plain(), domain=slth.Domain.box(0, 1, 8), eps=0.3, seed=5, arrangement=kind)
+    if kind == "lifted":
+        return slth.prune(dense(), domain=slth.Domain.box(-1, 1, 8), eps=0.3, seed=5, arrangement=kind)
     return slth.prune(turning(), domain=slth.Domain.box(0, 1, 8), tolerance=0.01, seed=3)
 
 
-KINDS = ("images", "pairs", "turning", "chosen")
+KINDS = ("images", "pairs", "turning", "assigned")
+EXPORTED = (*KINDS, "lifted")
+# What float32 loses of the largest output: more where large constants cancel behind lifted neurons.
+LOST = {"lifted": 5e-4}
 
 
 def points(own: slth.Ticket, count: int = 20) -> Any:
@@ -159,8 +171,8 @@ def edge_by_edge(own: slth.Ticket, index: int, node: Linear, x: Any) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_masked_source_is_the_ticket_edge_by_edge(kind: str) -> None:
     own = ticket(kind)
-    assert any(layer.scale.constant != 1.0 for layer in own.layers) == (kind in ("images", "chosen"))
-    assert any(layer.members is not None for layer in own.layers) == (kind == "chosen")
+    assert any(layer.scale.constant != 1.0 for layer in own.layers) == (kind in ("images", "assigned"))
+    assert any(layer.members is not None for layer in own.layers) == (kind == "assigned")
     source = masked_source(own)
     arrays = list(source.parameters())
     assert sum(array.numbers.size for array in arrays) == own.parameters
@@ -185,7 +197,7 @@ def ends(own: slth.Ticket, index: int, j: int) -> int:
     return layer.constant_outputs or layer.outputs if j == layer.inputs - 1 else layer.outputs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORTED)
 def test_torch_and_back(kind: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from torch.nn.utils import prune
@@ -196,7 +208,7 @@ def test_torch_and_back(kind: str, tmp_path: Path) -> None:
     expected = own.network().forward(x)
     scale = np.abs(expected).max()
     found = module(torch.from_numpy(x).float()).detach().numpy()
-    assert np.abs(found - expected).max() <= 2e-5 * scale
+    assert np.abs(found - expected).max() <= LOST.get(kind, 2e-5) * scale
     export(own, tmp_path / "ticket.pt", "torch")
     state = torch.load(tmp_path / "ticket.pt", weights_only=True)
     for parameter in masked_source(own).parameters():
@@ -214,7 +226,7 @@ def test_torch_and_back(kind: str, tmp_path: Path) -> None:
     assert np.abs(fresh.double()(torch.from_numpy(x)).numpy() - expected).max() <= exact * scale
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORTED)
 def test_onnx(kind: str, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
@@ -225,12 +237,15 @@ def test_onnx(kind: str, tmp_path: Path) -> None:
     x = points(own)
     expected = own.network().forward(x)
     found = session.run(None, {"input": x.astype(np.float32)})[0]
-    assert np.abs(found - expected).max() <= 2e-5 * np.abs(expected).max()
+    assert np.abs(found - expected).max() <= LOST.get(kind, 2e-5) * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORTED)
 def test_masks_and_sparse_rows(kind: str, tmp_path: Path) -> None:
     own = ticket(kind)
+    weights = list(masked_source(own).parameters())
+    assert sum(weight.numbers.size for weight in weights) == own.parameters
+    assert sum(int(weight.mask.sum()) for weight in weights) == own.kept
     written = export(own, tmp_path / "ticket.npz", "csr")
     assert (written.kept, written.total) == (own.kept, own.parameters)
     with np.load(tmp_path / "ticket.npz") as arrays:
@@ -249,7 +264,7 @@ def test_neurons_of_biased_convolutions_choose_nothing() -> None:
             slth.prune(network, domain=slth.Domain.box(0, 1, 6), eps=0.1, arrangement=arrangement)
     own = slth.prune(network, domain=slth.Domain.box(0, 1, 6), eps=0.5, arrangement="auto")
     assert [layer.arrangement for layer in own.layers] == ["sign-matched"]
-    assert [layer.arrangement for layer in ticket("chosen").layers] == ["assigned", "assigned", "assigned"]
+    assert [layer.arrangement for layer in ticket("assigned").layers] == ["assigned", "assigned", "assigned"]
 
 
 def test_means_that_torch_cannot_pad(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from builders import box, target
 import slth
 from slth.networks.layers import Add, Input, Linear
 from slth.networks.network import Network
-from slth.tickets.feedback import Evidence, lift
+from slth.tickets.feedback import Evidence, features
 from slth.tickets.scaling import Scale
 
 
@@ -50,8 +50,8 @@ def test_without_inputs_points_of_the_domain_are_used() -> None:
 
 def test_features_of_a_layer() -> None:
     values = np.array([[1.0, -2.0]])
-    assert lift(values, Scale(1, 3), biased=True, signed=True).tolist() == [[1.0, 0.0, 4.0, 0.0, 2.0]]
-    assert lift(values, Scale(0, 0), biased=False, signed=False).tolist() == [[1.0, 0.0]]
+    assert features(values, Scale(1, 3), biased=True, halved=True).tolist() == [[1.0, 0.0, 4.0, 0.0, 2.0]]
+    assert features(values, Scale(0, 0), biased=False, halved=False).tolist() == values.tolist()
 
 
 def test_other_graphs_are_refused() -> None:

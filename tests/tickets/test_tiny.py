@@ -13,6 +13,7 @@ from oracles.tickets import masked_forward, plain_forward
 import slth
 from slth.networks.npz import save_npz
 from slth.tickets import budgeting
+from slth.tickets.layer import LIFTED
 from slth.tickets.storage import write_manifest
 
 DOMAINS = {
@@ -83,7 +84,8 @@ def test_neurons_that_choose_their_owner_need_fewer_of_them() -> None:
             for name in ("sign-matched", "assigned", "auto")
         )
         assert auto.parameters <= assigned.parameters < 0.75 * plain.parameters
-    assert auto.construction.arrangement == "assigned, gathered"
+    # Twelve outputs of eight inputs: neurons of inputs are fewer, unless inputs are signed.
+    assert auto.construction.arrangement == LIFTED
 
 
 def test_neurons_that_choose_serve_by_their_largest_weights() -> None:
@@ -221,7 +223,9 @@ def test_tolerances_from_the_certificate_are_looser_and_hold(tmp_path) -> None:
 def test_a_certificate_that_misses_eps_is_tightened_or_refused(monkeypatch) -> None:
     goal = target(4, (8, 12, 3))
     honest, prune_module = budgeting.budgeted, importlib.import_module("slth.tickets.prune")
-    monkeypatch.setattr(prune_module, "budgeted", lambda *given: [1.6 * t for t in honest(*given)])
+    monkeypatch.setattr(
+        prune_module, "budgeted", lambda *given, **more: [1.6 * t for t in honest(*given, **more)]
+    )
     ticket = slth.prune(goal, domain=box(size=8), eps=0.05, budget="certificate", copies=120)
     assert ticket.certificate.bound <= 0.05
     monkeypatch.setattr(prune_module, "TIGHTENINGS", 0)
