@@ -75,7 +75,7 @@ MOST = 200_000_000
 # Seconds for one build of the ablation: the closest of very many subsets takes exponential time.
 LIMIT = 120
 KINDS = ("sizes", "slack", "recheck", "ablation", "build")
-ABLATION = ("paper", "sign-matched", "assigned", "blocks", "gathered", "auto")
+ABLATION = ("paper", "sign-matched", "assigned", "blocks", "gathered", "lifted")
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
 
@@ -92,9 +92,9 @@ def planned(target: slth.Network, domain: slth.Domain, eps: float, density: floa
     problem = Problem.of(target, domain)
     none = (None,) * len(problem.nodes)
     wishes = Wishes(
-        arrangement=how["arrangement"], subset_density=density, window=0, law="uniform", k=none, copies=none
+        how["arrangement"], subset_density=density, window=0, law="uniform", k=none, copies=none, liftable=True
     )
-    tolerances = budgeted(problem, eps, how["budget"], how["arrangement"])
+    tolerances = budgeted(problem, eps, how["budget"], how["arrangement"], "within", liftable=True)
     return sum(plan.source.parameters for plan in plan_layers(problem, tolerances, wishes, None))
 
 
@@ -154,8 +154,10 @@ def decomposed(ticket: slth.Ticket, family: float) -> dict[str, float]:
     problem = Problem.of(ticket.target, ticket.construction.domain)
     for index, (layer, weight) in enumerate(zip(ticket.layers, problem.weights, strict=True)):
         own = ticket.assembled(index)
+        if layer.lifts:  # biases are sums over constants, a few bits
+            weight = weight[:, :-1]
         w = np.abs(weight[weight != 0.0])
-        live = np.broadcast_to(own.live_positive, weight.shape)[weight != 0.0]
+        live = np.broadcast_to(own.live_positive[..., : weight.shape[1]], weight.shape)[weight != 0.0]
         first = log2_binomial(live, layer.k)
         chosen = layer.arrangement in CHOOSING
         law = Uniform() if chosen else LiveProduct()
@@ -167,7 +169,7 @@ def decomposed(ticket: slth.Ticket, family: float) -> dict[str, float]:
         parts["coupon"] += float((first + window).sum())
         parts["range"] += float((-window - entropy).sum())
         parts["weights"] += entropy * w.size
-        if layer.signed:
+        if layer.halved:
             live = np.broadcast_to(own.live_negative, weight.shape)[:, : -1 if layer.biased else None]
             moving = weight[:, : -1 if layer.biased else None] != 0.0
             parts["halves"] += float(log2_binomial(live[moving], layer.k).sum())
