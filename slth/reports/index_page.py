@@ -11,7 +11,8 @@ from slth.plots.trials import draw_verification
 from slth.reports.figures import inline_svg
 from slth.reports.page import escape, figure, number, page, paragraph, section, table, tiles
 
-NAMES = {"ticket-sign-matched": "sign-matched", "ticket-paper": "paper-arranged"}
+BEST = "ticket-lifted"
+NAMES = {BEST: "lifted", "ticket-sign-matched": "sign-matched", "ticket-paper": "paper-arranged"}
 
 
 def index_page(summary: Mapping[str, Any], pictures: tuple[str, str], target: Mapping[str, Any]) -> str:
@@ -31,7 +32,7 @@ def index_page(summary: Mapping[str, Any], pictures: tuple[str, str], target: Ma
     str
         A self-contained HTML document with links to the ticket folders and data files beside it.
     """
-    best = summary["tickets"]["ticket-sign-matched"]
+    best = summary["tickets"][BEST]
     widths = " \u2013 ".join(map(str, target["widths"]))
     body = "\n".join(
         [
@@ -102,7 +103,7 @@ def verdict(summary: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 
 
 def headline(best: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The tiles, for the sign-matched ticket."""
+    """The tiles, for the ticket of the smallest source."""
     certificate = best["certificate"]
     asked = f"asked for {number(best['eps'])}; worst found {lower(certificate['lower_estimate'])}"
     counted = f"{number(best['m'])} random, {number(best['m_t'])} target parameters"
@@ -142,7 +143,7 @@ def ticket_table(summary: Mapping[str, Any]) -> str:
         row("chosen edges that are dead, not kept", lambda own: own["dead_edges"]),
         row("edges per weight k, by layer", lambda own: ", ".join(str(layer["k"]) for layer in own["layers"])),
         row(
-            "copies per input, by layer", lambda own: ", ".join(str(layer["copies"]) for layer in own["layers"])
+            "copies per owner, by layer", lambda own: ", ".join(str(layer["copies"]) for layer in own["layers"])
         ),
         row("seconds to prune", lambda own: seconds[f"prune {own['arrangement']}"]),
         row("seconds to check", lambda own: seconds[f"check {own['arrangement']}"]),

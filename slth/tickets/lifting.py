@@ -34,8 +34,8 @@ LIVE = 1.0 - (0.5 + 0.5 / _ROOM) ** LIFTS
 # Lifts are chosen a little larger than needed: another machine may round the need up further.
 _SPARE = 2.0**-20
 # Subsets expected within tolerance at the size where the search for one starts, and sizes tried.
-_EXPECTED = 64.0
-_SIZES = 4
+_EXPECTED = 1000.0
+_SIZES = 8
 # Samples of which all subsets are searched in the end.
 _FEW = 40
 
