@@ -42,9 +42,7 @@ def command(
         list[int] | None, Parameter(name=["--k", "-k"], consume_multiple=True, negative_iterable="")
     ] = None,
     copies: Annotated[list[int] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
-    arrangement: Literal[
-        "auto", "sign-matched", "paper", "assigned", "blocks", "gathered", "lifted"
-    ] = "sign-matched",
+    arrangement: Literal["auto", "sign-matched", "paper", "assigned", "blocks", "gathered", "lifted"] = "auto",
     search: Literal["within", "closest", "feedback"] = "within",
     window: int = 0,
     budget: Literal["frobenius", "theorem", "certificate"] = "frobenius",
@@ -80,13 +78,15 @@ def command(
     k
         Kept edges per weight, one value or one per layer. Default: from the density.
     copies
-        Random neurons per input, one value or one per layer. Default: as few as are predicted to do.
+        Random neurons per owner (an input or an output), one value or one per layer. Default: as few as are
+        predicted to do.
     arrangement
-        Which random neurons may serve which weight: in their own order (sign-matched, paper), or the input or
-        output that their own weights suit (assigned, blocks: one of each block, gathered); auto: per layer
-        the smaller.
+        Which random neurons may serve which weight: in their own order (sign-matched, paper); the input or
+        output that their own weights suit (assigned, blocks: one of each block, gathered); the output, raised
+        above zero by random constants (lifted). auto: per layer the smallest.
     search
-        Any subset within the tolerance; the closest (slower, smaller error); or with feedback, which makes
+        Any subset within the tolerance; the closest (slower; a smaller error or, with the budget of the
+        certificate, a smaller source); or with feedback, which makes
         later weights cancel on the inputs what earlier ones left.
     window
         Allow subsets of k - window to k edges instead of exactly k.

@@ -31,8 +31,8 @@ _DEVIATIONS = 6.0
 # probability LIVE, 0.99. Larger constants cost the sums that cancel them digits.
 _ROOM = 8.0
 LIVE = 1.0 - (0.5 + 0.5 / _ROOM) ** LIFTS
-# Lifts are chosen a little larger than needed: another machine may round the need up further.
-_SPARE = 2.0**-20
+# Edges lift by this part of a constant more than is needed: another machine may round the need up further.
+_SPARE = 2.0**-30
 # Subsets expected within tolerance at the size where the search for one starts, and sizes tried.
 _EXPECTED = 1000.0
 _SIZES = 8
@@ -83,7 +83,7 @@ def base_edges(
     moving = kept.shape[2]
     need = needed(weights[:, :, :moving], kept, lift.inputs)
     constants = weights[:, :, moving:]
-    enough = math.ldexp(1.0, lift.exponent) * constants >= (need * (1.0 + _SPARE))[:, :, None]
+    enough = math.ldexp(1.0, lift.exponent) * (constants - _SPARE) >= need[:, :, None]
     bases = np.where(need > 0.0, -2, -1)
     rows, left = np.arange(len(weights)), aim.copy()
     for column in np.argsort(-need, axis=1, kind="stable").T:

@@ -52,7 +52,7 @@ def prune(
     window: int = 0,
     copies: int | Sequence[int] | None = None,
     subset_density: float = 0.35,
-    arrangement: str = "sign-matched",
+    arrangement: str = "auto",
     search: str = "within",
     budget: str = "frobenius",
     seed: int = 0,
