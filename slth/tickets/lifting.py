@@ -33,8 +33,9 @@ _ROOM = 8.0
 LIVE = 1.0 - (0.5 + 0.5 / _ROOM) ** LIFTS
 # Edges lift by this part of a constant more than is needed: another machine may round the need up further.
 _SPARE = 2.0**-30
-# Subsets expected within tolerance at the size where the search for one starts, and sizes tried.
-_EXPECTED = 1000.0
+# Subsets expected within tolerance at the size where the search for one starts (the more, the sooner one is
+# found), and sizes tried.
+_EXPECTED = 1e8
 _SIZES = 8
 # Samples of which all subsets are searched in the end.
 _FEW = 40
@@ -99,7 +100,7 @@ def base_edges(
 def subset_for(products: IntArray, rest: Fraction, tolerance: Fraction, unit: Fraction) -> IntArray | None:
     """Indices of `products` (n,), integers in units of `unit`, that sum to `rest` within `tolerance`; or None.
 
-    Few rather than many: sizes are tried from the least that is expected to have plenty of such subsets.
+    Not more than help: sizes are tried from the least that is expected to have plenty of such subsets.
     """
     if abs(rest) <= tolerance:
         return np.zeros(0, dtype=np.int64)
@@ -116,7 +117,7 @@ def subset_for(products: IntArray, rest: Fraction, tolerance: Fraction, unit: Fr
 
 
 def _sizes(samples: FloatArray, target: float, tolerance: float) -> list[int | None]:
-    """Subset sizes to try: a few with plenty of subsets expected within tolerance, then any."""
+    """Subset sizes to try: a few with plenty of subsets expected within tolerance, or most; then any."""
     n = samples.size
     if n == 0:
         return []
@@ -124,5 +125,5 @@ def _sizes(samples: FloatArray, target: float, tolerance: float) -> list[int | N
     mean, square = float(samples.mean()), float(np.square(samples).mean())
     logs = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0) + math.log(2.0 * tolerance)
     logs -= 0.5 * np.log(2.0 * math.pi * k * square) + np.square(target - k * mean) / (2.0 * k * square)
-    plenty = np.flatnonzero(logs >= math.log(_EXPECTED))
+    plenty = np.flatnonzero(logs >= min(math.log(_EXPECTED), float(logs.max())))
     return [*k[plenty[:_SIZES]].tolist(), *([None] if n <= _FEW else [])]
