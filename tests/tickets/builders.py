@@ -28,6 +28,7 @@ def tiny_ticket(**changes: object) -> slth.Ticket:
         "eps": 0.05,
         "inputs": np.random.default_rng(1).random((20, 3)),
         "seed": 7,
+        "arrangement": "sign-matched",
     }
     settings.update(changes)
     return slth.prune(settings.pop("target", target()), settings.pop("source", None), **settings)

@@ -134,7 +134,7 @@ def test_from_torch_to_a_ticket_and_back() -> None:
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     given = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-    own = slth.prune(read(given), domain=box(), eps=0.05, seed=3)
+    own = slth.prune(read(given), domain=box(), eps=0.05, seed=3, arrangement="sign-matched")
     module = to_torch(own)
     x = torch.from_numpy(rng.random((200, 3))).float()
     assert (module(x) - given(x)).norm(dim=1).max() <= own.certificate.bound + 1e-5

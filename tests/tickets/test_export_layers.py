@@ -96,18 +96,21 @@ def dense() -> slth.Network:
     )
 
 
+PLAIN: dict[str, Any] = {"arrangement": "sign-matched"}
+
+
 @cache
 def ticket(kind: str) -> slth.Ticket:
     """Of images on signed inputs, of pairs on positive ones; of turns, whose outputs nothing is proved of."""
     if kind == "images":
-        return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=3.0, seed=1, k=3, copies=60)
+        return slth.prune(images(), domain=slth.Domain.box(-1, 1, 40), eps=3.0, seed=1, k=3, copies=60, **PLAIN)
     if kind == "pairs":
-        return slth.prune(pairs(), domain=slth.Domain.box(0, 1, 9), eps=0.2, seed=2)
+        return slth.prune(pairs(), domain=slth.Domain.box(0, 1, 9), eps=0.2, seed=2, **PLAIN)
     if kind == "assigned":
         return slth.prune(plain(), domain=slth.Domain.box(0, 1, 8), eps=0.3, seed=5, arrangement=kind)
     if kind == "lifted":
         return slth.prune(dense(), domain=slth.Domain.box(-1, 1, 8), eps=0.3, seed=5, arrangement=kind)
-    return slth.prune(turning(), domain=slth.Domain.box(0, 1, 8), tolerance=0.01, seed=3)
+    return slth.prune(turning(), domain=slth.Domain.box(0, 1, 8), tolerance=0.01, seed=3, **PLAIN)
 
 
 KINDS = ("images", "pairs", "turning", "assigned")

@@ -12,7 +12,7 @@ import slth
 def test_unreachable_weights_are_listed_with_their_best_error() -> None:
     source = slth.Source(seed=1, layers=(slth.SourceLayer(4, 14, 4), slth.SourceLayer(5, 14, 2)))
     with pytest.raises(slth.WeightsUnreachable, match=r"\d+ weight\(s\) cannot be reached") as caught:
-        slth.prune(target(), source, domain=box(), eps=1e-4, k=3)
+        slth.prune(target(), source, domain=box(), eps=1e-4, k=3, arrangement="sign-matched")
     failures = caught.value.failures
     assert {failure.layer for failure in failures} == {"layer1", "layer2"}
     for failure in failures:
