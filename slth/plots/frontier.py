@@ -13,7 +13,8 @@ from slth.experiments.frontier_rows import FrontierRow
 from slth.plots.look import BLUE, GREEN, INK, ORANGE, PURPLE, QUIET, SKY
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
-MARKERS = ("o", "s", "^", "D", "v")
+# Not as many as colours, so that both together tell more series apart.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 # column -> dash, label
 LINES: dict[str, tuple[Any, str]] = {
