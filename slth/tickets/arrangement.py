@@ -27,6 +27,18 @@ Neurons owned by outputs, in layers with biases, any inputs:
   (`slth.tickets.lifting`): relu never acts, one sample serves a weight whatever the sign of the input, and no
   neuron has a wrong one.
 
+Random parameters of a dense layer d -> d', D = d + 1 with its bias, for n samples that can serve each half of
+each weight; in brackets, where inputs may be negative:
+
+    paper           2 (4) n D (D + d')    half of the neurons of a half have the wrong sign
+    sign-matched    2 (2) n D (D + d')    they serve the other half, if there is one
+    assigned        1 (2) n D (D + d')
+    gathered        2     n d' (D + d')   half of the edges from inputs are negative
+    lifted          1 (1) n d' (d + L + d')
+
+Theorem 3 counts as the first line, at d' = D. The edges that carry subsets are n d d' at least; what is above
+that is the other matrix.
+
 ``auto`` takes, for each layer, the one of sign-matched, assigned, gathered and lifted that is predicted to need
 the fewest parameters.
 """
