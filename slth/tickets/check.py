@@ -114,6 +114,8 @@ def check(path: str | Path, target: Network | None = None) -> CheckReport:
         "subset sizes: each weight keeps what the arrangement allows, no edge serves the wrong sign",
         "tolerances: every entry of every error matrix within its layer's tolerance",
     )
+    if any(layer.lifts for layer in construction.layers):
+        facts += ("lifted neurons: all stay above zero on all that their layer can read",)
     if certificate.bound is None:
         facts += ("nothing is claimed of outputs: the weights are all that is certified",)
     else:
