@@ -71,9 +71,9 @@ def ticket_page(ticket: Ticket) -> str:
 
 LAYER_NOTE = (
     "Copies are hidden neurons per input, or per output where they gather inputs or are lifted; live is the "
-    "number of them that can serve a half of a weight (least and most); k edges are kept per weight and half. Errors and "
-    "tolerances are in scaled units: a layer's weights were divided by 2^scale. The contribution is in the "
-    "target's units."
+    "number of them that can serve a half of a weight (least and most); k edges are kept per weight and half. "
+    "Errors and tolerances are in scaled units: a layer's weights were divided by 2^scale. The contribution is "
+    "in the target's units."
 )
 
 
@@ -144,8 +144,8 @@ def certified(summary: dict[str, Any], place: str) -> list[str]:
     if any(layer["lifts"] for layer in summary["layers"]):
         lines.append(
             "Lifted hidden neurons stay above zero for every input of the domain, proved with the bound: "
-            "random constants raise them. In float32, where these constants cancel, about four digits of the outputs "
-            "are left."
+            "random constants raise them. In float32, where these constants cancel, about four digits of the "
+            "outputs are left."
         )
     if certificate["inputs_checked"]:
         lines.append(
