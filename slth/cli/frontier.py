@@ -178,11 +178,7 @@ def merge(out: Path, ledgers: list[Path], *, common: Common = COMMON) -> int:
     """
     from slth.experiments.frontier_cell import FrontierLedger
 
-    new = 0
-    with FrontierLedger(out) as ledger:
-        for path in ledgers:
-            with FrontierLedger(path, read_only=True) as other:
-                new += ledger.take_over(other)
+    new = FrontierLedger.gather(out, ledgers)
     if common.json:
         print_json("frontier-merge", {"ledger": str(out), "new_trials": new})
     else:

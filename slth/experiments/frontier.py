@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from slth import __version__
-from slth._validate import as_integer, as_real
+from slth._typing import Progress
+from slth._validate import as_fraction, as_integer, as_real
 from slth.errors import CapacityExceeded, InvalidInput
 from slth.experiments.cell import canonical_json
 from slth.experiments.compression import quantised, ticket_code
+from slth.experiments.executors import shard_index
 from slth.experiments.frontier_cell import (
     CERTIFIED,
     NO_SOURCE,
@@ -35,7 +33,7 @@ from slth.experiments.frontier_cell import (
 )
 from slth.experiments.frontier_search import Look, search
 from slth.experiments.frontier_theory import layer_facts
-from slth.experiments.ledger import Block
+from slth.experiments.ledger import Block, versions
 from slth.networks.domain import Domain
 from slth.networks.network import Network
 from slth.networks.slots import slots
@@ -51,8 +49,6 @@ DENSITIES = (0.05, 0.1, 0.2, 0.35, 0.45)
 # Trials at the predicted size until one is certified.
 PREDICTIONS = 5
 _SIZES = 8  # looked at for one density, as a rule
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Frontier:
         if not self.densities:
             raise InvalidInput("`densities` must hold at least one density; got none.")
         for density in self.densities:
-            as_real(density, "densities", low=0.0, high=1.0, open_low=True, open_high=True)
+            as_fraction(density, "densities")
 
     def cell(self, density: float, **rest: Any) -> FrontierCell:
         """The cell of a density: of the predicted size, or of the sizes in `rest`."""
@@ -144,10 +140,8 @@ def run_frontier(
     TicketDamaged
         If a saved ticket does not pass the check.
     """
-    index, shards = shard or (1, 1)
-    if not 1 <= index <= shards:
-        raise InvalidInput(f"`shard` must be i/n with 1 <= i <= n; got {index}/{shards}.")
-    mine = [density for place, density in enumerate(wanted.densities) if place % shards == index - 1]
+    index, shards = shard_index(shard)
+    mine = wanted.densities[index::shards]
     saved = []
     with FrontierLedger(path) as ledger:
         ledger.records()
@@ -177,7 +171,7 @@ class _Work:
     ) -> None:
         self.wanted, self.ledger, self.threads, self.progress = wanted, ledger, threads, progress
         self.done, self.total = 0, total
-        self.run = ledger.add_run(_where())
+        self.run = ledger.add_run(versions())
 
     def density(self, density: float, later: int) -> tuple[FrontierCell, int] | None:
         """Search one density; the cell and trial whose ticket stands for it, None where nothing was reached."""
@@ -341,13 +335,3 @@ def domain_words(domain: Domain) -> str:
 def _folder_name(wanted: Frontier, density: float) -> str:
     word = "".join(c if c.isalnum() or c in "-_" else "-" for c in wanted.name)
     return f"{word}-{wanted.cell(density).digest[:8]}-{density:g}"
-
-
-def _where() -> dict[str, str]:
-    return {
-        "slth": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "system": platform.system(),
-    }

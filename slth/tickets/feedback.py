@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import BoolArray, FloatArray, IntArray, Progress
 from slth.networks.domain import Domain
 from slth.networks.network import DenseLayer
 from slth.networks.source import Source
-from slth.tickets.fill import LayerTask, Progress, Unreached, batches, lift_outputs, solve
+from slth.tickets.fill import LayerTask, Unreached, batches, lift_outputs, solve
 from slth.tickets.layer import Assembled, TicketLayer, owners_of
 from slth.tickets.scaling import Scale
 from slth.tickets.wiring import Wiring, wiring

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import BoolArray, FloatArray, IntArray, Progress
 from slth.networks.source import Source
 from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.result import Status
@@ -18,7 +18,6 @@ from slth.tickets.layer import BLOCKS, owner_blocks, owners_of
 from slth.tickets.lifting import Lift, base_edges, liftable, subset_for
 from slth.tickets.wiring import Wiring, wiring
 
-Progress = Callable[[str, int, int], None]
 Sizes = tuple[int, int] | None
 # The closest of all subsets of lifting edges is out of reach; one that is so much closer than asked is not.
 _FINER = 256

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from slth._typing import FloatArray
-from slth._validate import as_choice, as_floats, as_integer, as_real
+from slth._typing import FloatArray, Progress
+from slth._validate import as_choice, as_floats, as_fraction, as_integer, as_real
 from slth.errors import BoundMissed, InvalidInput, WeightsUnreachable
 from slth.laws.words import word_law
 from slth.networks.domain import Domain
@@ -27,7 +27,7 @@ from slth.tickets.bounds import inputs_of_layer
 from slth.tickets.budgeting import AIM, BUDGETS, budgeted
 from slth.tickets.certificate import issue, pair_graph
 from slth.tickets.feedback import Evidence, fill_steered
-from slth.tickets.fill import LayerTask, Progress, Unreached, fill_layer
+from slth.tickets.fill import LayerTask, Unreached, fill_layer
 from slth.tickets.layer import LIFTED, TicketLayer, assemble, pack
 from slth.tickets.lifting import Lift, planned
 from slth.tickets.planning import LayerPlan, Wishes, check_fits, per_layer, plan_layers
@@ -138,7 +138,7 @@ def prune(
     """
     if (eps is None) == (tolerance is None):
         raise InvalidInput(f"`eps` or `tolerance` must be given, one of them; got {eps!r} and {tolerance!r}.")
-    as_real(subset_density, "subset_density", low=0.0, high=1.0, open_low=True, open_high=True)
+    as_fraction(subset_density, "subset_density")
     as_choice(arrangement, "arrangement", ARRANGEMENTS)
     as_choice(search, "search", SEARCHES)
     as_choice(budget, "budget", BUDGETS)
@@ -173,7 +173,7 @@ def prune(
     problem = Problem.of(target, domain)
     aim = None if eps is None else as_real(eps, "eps", low=0.0, open_low=True)
     if aim is None:
-        share = as_real(tolerance, "tolerance", low=0.0, high=1.0, open_low=True, open_high=True)
+        share = as_fraction(tolerance, "tolerance")
         tolerances = [share * float(np.abs(weight).max()) or share for weight in problem.weights]
     else:
         # A claim is rounded up (certificate.CLAIM_SLACK): the factor leaves room for it within eps.

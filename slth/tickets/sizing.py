@@ -35,6 +35,8 @@ MOST_SAMPLES = 4096
 _BINS = 12
 _LIVE_NODES = 9
 _SIZES = 12
+# Windows below so few edges hold few subsets more, and the prediction of what they add is far too good.
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class _Supply:
         least, most = max(0, k - window), min(k, live)
         if least > live or most == 0:
             return float(counts.sum())
+        if most <= _FEW:
+            least = most
         eps, z = tolerance / self.spread, values / self.spread
         if live == 1 or (self.by_products and least == most):
             each = miss_probability(live, most, eps, z, self.law)
