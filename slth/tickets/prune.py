@@ -185,7 +185,8 @@ def prune(
         source = Source(seed, law, tuple(plan.source for plan in plans))
     finished = FinishedLayers(None if resume is None else Path(resume), source)
     builder = _Builder(problem, source, plans, window, search, data, finished, threads, progress)
-    for left in range(TIGHTENINGS, -1, -1):
+    left = TIGHTENINGS
+    while True:
         construction = Construction(
             eps=aim, search=search, budget=budget, domain=domain, layers=builder.layers(tolerances)
         )
@@ -200,8 +201,8 @@ def prune(
                 certificate.bound,
                 aim,
             )
+        left -= 1
         tolerances = [own * AIM * aim / certificate.bound for own in tolerances]
-    raise AssertionError("the loop returns or raises")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import slth
 from slth.networks.npz import save_npz
 from slth.tickets import budgeting
 from slth.tickets.layer import LIFTED
+from slth.tickets.sizing import layer_size
 from slth.tickets.storage import write_manifest
 
 DOMAINS = {
@@ -218,6 +219,41 @@ def test_tolerances_from_the_certificate_are_looser_and_hold(tmp_path) -> None:
     assert 0.02 < certificate.certificate.bound <= 0.05 < certificate.certificate.budget
     certificate.save(tmp_path / "ticket")
     assert slth.check(tmp_path / "ticket", goal).bound == certificate.certificate.bound
+
+
+def test_closest_subsets_are_counted_on_to_be_close() -> None:
+    goal = target(4, (8, 12, 3))
+    within, closest = (
+        slth.prune(goal, domain=box(size=8), eps=0.05, budget="certificate", search=search, seed=1)
+        for search in ("within", "closest")
+    )
+    pairs = list(zip(closest.layers, within.layers, strict=True))
+    assert all(close.tolerance > 1.5 * any_.tolerance for close, any_ in pairs)
+    assert closest.parameters < within.parameters
+    assert closest.certificate.bound <= 0.05
+    # Errors are as far below the tolerance as was counted on, or farther.
+    errors = zip(closest.certificate.rms_errors, closest.layers, strict=True)
+    assert all(error < layer.tolerance / 8 for error, layer in errors)
+
+
+def test_windows_of_few_edges_are_planned_as_exactly_k() -> None:
+    weights = np.random.default_rng(1).uniform(-1, 1, (6, 8))
+    for density, same in ((0.1, True), (0.45, False)):
+        plain, window = (
+            layer_size(
+                weights,
+                1e-3,
+                signed=False,
+                arrangement=LIFTED,
+                subset_density=density,
+                k=None,
+                window=window,
+                failure=1e-4,
+            )
+            for window in (0, 4)
+        )
+        assert (plain == window) == same
+        assert window.copies <= plain.copies
 
 
 def test_a_certificate_that_misses_eps_is_tightened_or_refused(monkeypatch) -> None:
