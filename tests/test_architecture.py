@@ -59,16 +59,16 @@ CONFINED = {
     "hypothesis": ("testing.py",),
     "flint": ("laws/rigor.py", "tickets/recheck.py"),
 }
-# The independent checker may not lean on what arranged, pruned or solved.
 # Parameters that no caller gives: the inputs of a bound are options one by one, Hypothesis draws by itself.
 SILENT = {("cli/bound.py", "inputs"), ("testing.py", "draw")}
+# The independent checker may not lean on what arranged, pruned or solved.
 CHECKER = "tickets/check.py"
 CHECKER_MAY_NOT_REACH = {
     "slth.subset_sum",
     "slth._jit.merge",
     "slth._jit.matching",
     *(f"slth.tickets.{name}" for name in ("arrangement", "assignment", "budgeting", "feedback", "fill")),
-    *(f"slth.tickets.{name}" for name in ("planning", "prune", "resume", "sizing")),
+    *(f"slth.tickets.{name}" for name in ("lifting", "planning", "prune", "resume", "sizing")),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from slth._typing import BoolArray, FloatArray, IntArray
+from slth._typing import FloatArray
 from slth.errors import SlthError, TicketDamaged
 from slth.networks.network import Network
 from slth.networks.slots import linear_nodes, slots
@@ -31,6 +31,7 @@ from slth.tickets.certificate import (
 from slth.tickets.layer import BLOCKS, GATHERED, LIFTED, Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
+from slth.tickets.subset_sizes import block_problems, first_place, size_problems
 from slth.tickets.wiring import wiring
 
 # The arrangements, and whether their neurons choose their owners.
@@ -150,9 +151,9 @@ def _problems(contents: Contents) -> tuple[list[str], Derivation | None]:
         first = None
         if layer.arrangement in ("paper", BLOCKS):
             first = wiring(contents.source, index, layer.members).singles
-        problems += _size_problems(layer, own, weights[index], first)
+        problems += size_problems(layer, own, weights[index], first)
         if layer.arrangement == BLOCKS and first is not None:
-            problems += _block_problems(layer, weights[index], first)
+            problems += block_problems(layer, weights[index], first)
         problems += _tolerance_problems(layer, own, weights[index])
         if found.bent[index]:
             problems.append(
@@ -213,93 +214,13 @@ def _value_problems(
             continue
         differs = derived != stored
         if differs.any():
-            i, j = _first(differs)
+            i, j = first_place(differs)
             problems.append(
                 f"layer {layer.name!r}, output {i}, input {j}, {half} half: the kept edges sum to "
                 f"{float(derived[i, j])!r}, the stored network says {float(stored[i, j])!r} "
                 f"({int(differs.sum())} such weight(s))"
             )
     return problems
-
-
-def _size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first: IntArray | None) -> list[str]:
-    """Each weight keeps exactly k live edges per half, fewer only by dead ones; exact zeros keep none.
-
-    first : own incoming weights where a sample has dead ones.
-    """
-    problems = []
-    if own.on_dead:
-        problems.append(
-            f"layer {layer.name!r}: {own.on_dead} edge(s) kept whose incoming weight cannot serve "
-            "(zero or, where neurons gather inputs, negative)"
-        )
-    served = np.zeros((2, layer.inputs), dtype=np.bool_)
-    served[0] = True
-    served[1] = layer.halved
-    if layer.biased:
-        served[1, -1] = False
-    for half, kept in enumerate((own.kept_positive, own.kept_negative)):
-        wanted = np.where(weight != 0.0, layer.k, 0) * served[half]
-        least = np.maximum(0, wanted - layer.window)
-        spare = np.zeros(layer.inputs, dtype=np.int64)
-        if first is not None:
-            spare = _dead(first, half, served)
-            foreign = _foreign_edges(layer, first, half, served)
-            if foreign:
-                problems.append(
-                    f"layer {layer.name!r}: {foreign} edge(s) of half {half} kept outside its group of copies"
-                )
-        wrong = (kept > wanted) | (kept < np.maximum(0, least - spare[None]))
-        if layer.lifts:
-            wrong[:, -1] = False  # any number of constants may lift
-        if wrong.any():
-            i, j = _first(wrong)
-            problems.append(
-                f"layer {layer.name!r}, output {i}, input {j}, {('positive', 'negative')[half]} half: "
-                f"{kept[i, j]} edges kept, k = {wanted[i, j]}, window {layer.window} "
-                f"({int(wrong.sum())} such weight(s))"
-            )
-    return problems
-
-
-def _block_problems(layer: TicketLayer, weight: FloatArray, first: IntArray) -> list[str]:
-    """Of each block one is kept; none where a dead one was chosen, or where the weight is zero."""
-    wrong = 0
-    for j in range(layer.inputs):
-        edges, both = layer.edges(j, j + 1)[0], layer.signed and not (layer.biased and j == layer.inputs - 1)
-        middle = layer.copies // 2 if both else layer.copies
-        for sign, half in ((1, slice(0, middle)), (-1, slice(middle, layer.copies))):
-            copies = edges[half].shape[0]
-            if copies % layer.k:
-                return [f"layer {layer.name!r}: {copies} neurons of a half do not make {layer.k} blocks"]
-            if not copies:
-                continue
-            kept = edges[half].reshape(layer.k, -1, layer.outputs).sum(axis=1)
-            dead = np.any((sign * first[j, half] <= 0).reshape(layer.k, -1), axis=1, keepdims=True)
-            wrong += int(((kept > 1) | ((kept == 0) & ~dead & (weight[:, j] != 0.0))).sum())
-    return [f"layer {layer.name!r}: {wrong} block(s) of which not exactly one is kept"] if wrong else []
-
-
-def _group(first: IntArray, half: int, served: BoolArray) -> BoolArray:
-    """(D, N): copies that the paper's arrangement gives to a half, decided before any sign is seen."""
-    copies = np.arange(first.shape[1])
-    middle = np.where(served[1], first.shape[1] // 2, first.shape[1])[:, None]
-    group: BoolArray = copies < middle if half == 0 else copies >= middle
-    return group
-
-
-def _dead(first: IntArray, half: int, served: BoolArray) -> IntArray:
-    """(D,): zeros in the sample of a half, from neurons of its group with the wrong sign."""
-    group = _group(first, half, served)
-    live = group & (first > 0 if half == 0 else first < 0)
-    dead: IntArray = group.sum(axis=1) - live.sum(axis=1)
-    return dead
-
-
-def _foreign_edges(layer: TicketLayer, first: IntArray, half: int, served: BoolArray) -> int:
-    """Neurons in use that serve a half by their sign without belonging to its group."""
-    serves = first > 0 if half == 0 else first < 0
-    return int((layer.neurons() & serves & ~_group(first, half, served)).sum())
 
 
 def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) -> list[str]:
@@ -319,7 +240,7 @@ def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) 
             exact = abs(Fraction(float(value[i, j])) - Fraction(float(wanted[i, j])))
             wrong[i, j] = exact > Fraction(layer.tolerance)
         if wrong.any():
-            i, j = _first(wrong)
+            i, j = first_place(wrong)
             problems.append(
                 f"layer {layer.name!r}, output {i}, input {j}, {half} half: error {float(error[i, j])!r} "
                 f"exceeds the tolerance {layer.tolerance!r} ({int(wrong.sum())} such weight(s))"
@@ -406,8 +327,3 @@ def _unnamed(network: Network) -> Network:
     for record in structure["nodes"]:
         record["name"], record["parents"] = new[record["name"]], [new[name] for name in record["parents"]]
     return Network.from_spec({**structure, "output": new[network.output]}, arrays)
-
-
-def _first(bad: BoolArray) -> tuple[int, int]:
-    i, j = np.argwhere(bad)[0]
-    return int(i), int(j)
