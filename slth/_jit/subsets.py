@@ -248,6 +248,19 @@ def take_anchors(items, order, m, count, goal):
 
 
 @routine
+def spread_stride(n):
+    """A number coprime to n, near n times the golden section: its multiples mod n visit 0..n-1, far apart."""
+    stride = max(1, np.int64(0.6180339887498949 * n))
+    while True:
+        a, b = n, stride
+        while b != 0:
+            a, b = b, a % b
+        if a == 1:
+            return stride
+        stride += 1
+
+
+@routine
 def pool_block(
     work: IntArray,
     items: IntArray,
@@ -265,8 +278,9 @@ def pool_block(
 ) -> None:
     """Look for a gap <= enough among subsets of `anchors` items taken greedily and a few of a pool of m.
 
-    The plan belongs to the pool; m is its number of items. Turn t takes the m items from number t (m // 2 + 1)
-    on (cyclically) as the pool, fixes the anchors among the others so that the rest of the target is central
+    The plan belongs to the pool; m is its number of items. Items are counted off in long strides, since
+    neighbours in sorted samples are alike. Turn t takes the m items from number t (m // 2 + 1) on (cyclically)
+    as the pool, fixes the anchors among the others so that the rest of the target is central
     for the pool, and searches the pool completely. gaps[b] = FAILED and an empty mask where all turns failed,
     which proves nothing.
     scratch : (3 n,) int64.
@@ -276,13 +290,14 @@ def pool_block(
     order = scratch[:n]
     pool = scratch[n : n + m]
     comb = scratch[2 * n :]
+    stride = spread_stride(n)
     for place in range(start, stop):
         b = ids[place]
         gaps[b] = FAILED
         for turn in range(turns):
             middle = 0.0
             for p in range(n):
-                order[p] = (p + turn * (m // 2 + 1)) % n
+                order[p] = (p + turn * (m // 2 + 1)) * stride % n
             for p in range(m):
                 pool[p] = items[b, order[p]]
                 middle += pool[p]

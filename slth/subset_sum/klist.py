@@ -20,6 +20,7 @@ from itertools import combinations
 import numpy as np
 
 from slth._jit import merge
+from slth._jit.subsets import spread_stride
 from slth._typing import IntArray
 from slth.subset_sum.mitm import side_by_side
 from slth.subset_sum.problem import Problem
@@ -42,7 +43,12 @@ def merge_four(problem: Problem) -> tuple[IntArray | None, int] | None:
     if enough < 1 or not spread:
         return None
     shape = choose_groups(problem.n, k, round(2 * math.log2(spread / enough)) / 2)
-    return None if shape is None else _Search(scaled.items[0], int(scaled.targets[0]), enough, k, *shape).run()
+    if shape is None:
+        return None
+    # Groups are counted off in long strides, since neighbours in sorted samples are alike.
+    order = np.arange(problem.n) * spread_stride(problem.n) % problem.n
+    found, work = _Search(scaled.items[0][order], int(scaled.targets[0]), enough, k, *shape).run()
+    return None if found is None else np.sort(order[found]), work
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.subset_sums import distances, smallest_distance
 
+from slth.subset_sum.batch import solve_batch
 from slth.subset_sum.problem import Problem
 from slth.subset_sum.result import Status, SubsetSumResult
 from slth.subset_sum.solve import solve
@@ -173,3 +174,14 @@ def test_an_error_equal_to_eps_is_success_and_just_above_is_not(
     assert solve(values, target, k=1, eps=eps, method=method).status is Status.FOUND
     below = solve(values, target, k=1, eps=math.nextafter(eps, 0), method=method)
     assert below.status is Status.ABSENT_PROVED
+
+
+@pytest.mark.parametrize(("n", "k", "eps"), [(200, 9, 1e-6), (200, 20, 1e-6), (200, 20, 1e-12)])
+def test_sorted_samples_are_as_easy_as_any(n: int, k: int, eps: float) -> None:
+    """Heuristics look at a few of the samples: the first of a sorted row are all of one sign."""
+    rng = np.random.default_rng(n + k)
+    rows = np.sort(rng.uniform(-1, 1, (20, n)), axis=1)
+    found = solve_batch(rows, np.full(20, 0.3), k=k, eps=eps)
+    assert (found.statuses == Status.FOUND.value).all()
+    for row in (rows[0], rows[0][::-1]):
+        assert solve(row, 0.3, k=k, eps=eps).status is Status.FOUND
