@@ -102,9 +102,8 @@ def _simulated(
 
 
 class _Simulation:
-    """One draw of errors in [-1, 1] for every entry, scaled by tolerances at will; exact zeros err nowhere.
-
-    Both halves of a lifted layer have one error, that of a linear map.
+    """One draw of errors in [-1, 1] for every entry, scaled by tolerances at will; exact zeros err nowhere,
+    but among biases of lifted layers. Both halves of these have one error, that of a linear map.
     """
 
     def __init__(self, problem: Problem, draw: int, closest: bool, lifted: Sequence[bool]) -> None:
@@ -114,7 +113,10 @@ class _Simulation:
             zip(problem.weights, problem.signed, lifted, strict=True)
         ):
             rng = np.random.default_rng([_SEED, draw, index])
-            errors = rng.uniform(-1.0, 1.0, (2, *weight.shape)) * (weight != 0.0)
+            errs = weight != 0.0
+            if linear:
+                errs[:, -1] = True  # constants that lift are never quite zero
+            errors = rng.uniform(-1.0, 1.0, (2, *weight.shape)) * errs
             if closest:
                 errors = np.copysign(np.minimum(1.0, -np.log(1.0 - np.abs(errors)) / _RIVALS), errors)
             self._errors.append((errors[0], (-errors[0] if linear else errors[1]) if both else None))

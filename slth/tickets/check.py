@@ -32,7 +32,7 @@ from slth.tickets.layer import BLOCKS, GATHERED, LIFTED, Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
 from slth.tickets.subset_sizes import block_problems, first_place, size_problems
-from slth.tickets.wiring import wiring
+from slth.tickets.wiring import may_choose, wiring
 
 # The arrangements, and whether their neurons choose their owners.
 _CHOOSES = {
@@ -185,6 +185,10 @@ def _shape_problems(contents: Contents) -> list[str]:
             problems.append(f"layer {layer.name!r}: its arrangement and its lifting constants do not fit")
         if layer.arrangement == LIFTED and not (node.is_dense and layer.biased):
             problems.append(f"layer {layer.name!r}: neurons are lifted in dense layers with biases only")
+        if layer.arrangement == GATHERED and not node.is_dense:
+            problems.append(f"layer {layer.name!r}: neurons gather inputs in dense layers only")
+        if layer.members is not None and not may_choose(node):
+            problems.append(f"layer {layer.name!r}: its neurons cannot choose their owners")
         if layer.signed and layer.arrangement == GATHERED:
             problems.append(
                 f"layer {layer.name!r}: neurons that gather inputs need ones that are never negative"

@@ -199,7 +199,8 @@ def by_outputs(task: LayerTask, own: Wiring, start: int, stop: int, columns: sli
 def lift_outputs(
     task: LayerTask, lift: Lift, own: Wiring, start: int, stop: int, edges: BoolArray
 ) -> list[Unreached]:
-    """Lift the neurons of outputs start .. stop - 1 that keep edges, for their constants to sum to the bias."""
+    """Lift the neurons of outputs start .. stop - 1 that keep edges, for their constants to sum to the bias;
+    neurons that do not may help."""
     numerators, moving = own.block(start, stop), task.moving
     weights, singles = (
         np.ldexp(part.astype(np.float64), -own.source.scale_bits)
@@ -216,16 +217,19 @@ def lift_outputs(
         neurons = np.flatnonzero(base >= 0)
         lifted[neurons, base[neurons]] = True
         rest = Fraction(float(aims[row])) - int(products[row][lifted].sum()) * unit
-        free = np.argwhere((numerators[row, :, moving:] > 0) & ~lifted & kept[row].any(axis=1)[:, None])
-        chosen = None
-        for share in (1,) if task.search == "within" else (_FINER, 1):
-            if chosen is None and not (base == -2).any():
-                tolerance = Fraction(task.tolerance) / share
-                chosen = subset_for(products[row][free[:, 0], free[:, 1]], rest, tolerance, unit)
-        if chosen is None:
+        free = (numerators[row, :, moving:] > 0) & ~lifted
+        serving = kept[row].any(axis=1)[:, None]
+        found = None
+        # Neurons that serve no weight stay pruned, unless the others' constants do not suffice.
+        for among in (free & serving, free):
+            for share in (1,) if task.search == "within" else (_FINER, 1):
+                if found is None and not (base == -2).any():
+                    chosen = subset_for(products[row][among], rest, Fraction(task.tolerance) / share, unit)
+                    found = None if chosen is None else np.argwhere(among)[chosen]
+        if found is None:
             failures.append(Unreached(task.name, start + row, moving, "positive", math.inf, task.tolerance))
             continue
-        lifted[free[chosen, 0], free[chosen, 1]] = True
+        lifted[found[:, 0], found[:, 1]] = True
         edges[start + row, :, moving:] = lifted
     return failures
 

@@ -47,6 +47,8 @@ GATHERED = "gathered"
 LIFTED = "lifted"
 BLOCKS = "blocks"
 _BLOCK_ENTRIES = 1 << 21  # entries of (owners, copies, others) handled at once: 16 MiB per int64 array
+# Products are at most 2^46, so that sums of so many of them cannot wrap around in int64.
+_MOST_SERVING = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -213,8 +215,9 @@ class Assembled:
 def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     """Regenerate layer `index` of `source` and sum the products of the kept edges, in exact integers.
 
-    Time O(d' D N); memory a bounded block. Raises CapacityExceeded when a sum leaves the integers that
-    float64 holds exactly (|P| >= 128 for uniform weights), which no target weight within [-1, 1] can cause.
+    Time O(d' D N); memory a bounded block. Raises CapacityExceeded when a sum leaves the numbers that float64
+    holds exactly (|P| >= 128 for uniform weights), which no target weight within [-1, 1] can cause, or when
+    more than 65536 edges serve one weight.
     """
     own = wiring(source, index, layer.members)
     by_input = layer.owners == "inputs"
@@ -239,6 +242,11 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
     if layer.lifts:
         sums, counts = _constants_joined(sums, layer), _constants_joined(counts, layer)
         live = np.ascontiguousarray(live[:, :, : layer.inputs])
+    if int(counts.max(initial=0)) > _MOST_SERVING:
+        raise CapacityExceeded(
+            f"layer {layer.name!r}: {int(counts.max())} edges serve one weight, more than {_MOST_SERVING}. "
+            "Use a smaller k."
+        )
     if int(np.abs(sums).max(initial=0)) > 2**53:
         raise CapacityExceeded(
             f"layer {layer.name!r}: a kept sum reaches {2**53 * own.product_scale:g} or more, beyond exact "
@@ -248,7 +256,7 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
         sums, counts = sums.transpose(0, 2, 1), counts.transpose(0, 2, 1)
     values = np.ascontiguousarray(sums).astype(np.float64) * own.product_scale
     if layer.lifts:
-        values[0, :, -1] = np.ldexp(values[0, :, -1], layer.constant_shift)
+        values[0, :, -1] = _shifted(values[0, :, -1], layer)
         values[1, :, :-1] = -values[0, :, :-1]
     counts = np.ascontiguousarray(counts)
     return Assembled(
@@ -260,6 +268,20 @@ def assemble(source: Source, index: int, layer: TicketLayer) -> Assembled:
         live_negative=read_only(live[1]),
         on_dead=on_dead,
     )
+
+
+def _shifted(sums: FloatArray, layer: TicketLayer) -> FloatArray:
+    """Sums over lifting constants as weights of the constant input; refused unless exact, in scaled and in the
+    target's own units."""
+    with np.errstate(over="ignore"):
+        for shift in (layer.lift_exponent + layer.scale_exponent, layer.constant_shift):
+            found: FloatArray = np.ldexp(sums, shift)
+            if not np.array_equal(np.ldexp(found, -shift), sums):
+                raise CapacityExceeded(
+                    f"layer {layer.name!r}: constants of 2^{layer.lift_exponent} do not fit its weights and "
+                    "biases: float64 cannot hold all of them. Rescale the target."
+                )
+    return found
 
 
 def _constants_joined(numbers: IntArray, layer: TicketLayer) -> IntArray:

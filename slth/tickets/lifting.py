@@ -31,6 +31,10 @@ _DEVIATIONS = 6.0
 # probability LIVE, 0.99. Larger constants cost the sums that cancel them digits.
 _ROOM = 8.0
 LIVE = 1.0 - (0.5 + 0.5 / _ROOM) ** LIFTS
+# Sums over lifting edges reach so many constants for each edge with ease: an eighth would take all of them.
+_REACH = 2.0**-5
+# Exponents of constants that files may hold.
+_LARGEST = 1000
 # Edges lift by this part of a constant more than is needed: another machine may round the need up further.
 _SPARE = 2.0**-30
 # Subsets expected within tolerance at the size where the search for one starts (the more, the sooner one is
@@ -51,19 +55,27 @@ class Lift:
     inputs: Enclosure
 
 
-def planned(inputs: Enclosure, share: float, law: str) -> Lift:
+def planned(inputs: Enclosure, share: float, law: str, *, bias: float, edges: int) -> Lift:
     """Constants large enough for neurons that keep each edge with probability `share`, whatever its sign.
 
     An edge of weight a needs max(-a low_j, -a high_j); means and variances over a symmetric a are added up.
+    bias : largest |bias| of the layer, in units of values; edges : lifting edges of an output. Raises
+    CapacityExceeded when constants beyond 2^1000 are needed.
     """
     normal = word_law(law).name == "normal"
     mean, square = (math.sqrt(2.0 / math.pi), 1.0) if normal else (0.5, 1.0 / 3.0)
     # |a| times the first for a > 0, the second for a < 0.
     ends = np.stack((-inputs.low, inputs.high))
     least = share * mean * float(ends.sum()) / 2.0
-    least += _DEVIATIONS * math.sqrt(share * square * float(np.square(ends).sum()) / 2.0)
-    exponent = math.ceil(math.log2(_ROOM * least)) if least > 0.0 else 0
-    return Lift(exponent, max(least, 0.0), inputs)
+    with np.errstate(over="ignore"):
+        least += _DEVIATIONS * math.sqrt(share * square * float(np.square(ends).sum()) / 2.0)
+    constant = max(_ROOM * least if least > 0.0 else 1.0, bias / (_REACH * edges), 2.0**-_LARGEST)
+    if not constant <= 2.0**_LARGEST:
+        raise CapacityExceeded(
+            f"no constants up to 2^{_LARGEST} lift neurons above values of {float(np.abs(ends).max()):.3g} and "
+            f"carry a bias of {bias:.3g}. Use another `arrangement`, or rescale the target."
+        )
+    return Lift(math.ceil(math.log2(constant)), max(least, 0.0), inputs)
 
 
 def liftable(edges: FloatArray, lift: Lift) -> BoolArray:

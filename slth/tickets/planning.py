@@ -17,6 +17,7 @@ from slth.tickets.layer import LIFTED, owners_of
 from slth.tickets.lifting import LIFTS
 from slth.tickets.problem import Problem
 from slth.tickets.sizing import FAILURE, layer_size, subset_size
+from slth.tickets.wiring import may_choose
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,13 @@ def _candidates(
     node: Linear, arrangement: str, signed: bool, liftable: bool, given: SourceLayer | None = None
 ) -> list[str]:
     """Arrangements that the layer can have, of those asked for. Raises InvalidInput when there is none."""
-    # Copies of a feature cannot be copies of the constant, but where both are one number.
-    choosable = (node.bias is None or node.is_dense) and node.groups == 1
     possible = ["sign-matched", "paper"]
-    if choosable:
+    if may_choose(node):
         possible += ["assigned", "blocks"]
         if not signed and node.is_dense:
             possible.append("gathered")
-        if liftable and node.is_dense and node.bias is not None:
+        # Without weights there are no neurons to lift, whose constants would carry the bias.
+        if liftable and node.is_dense and node.bias is not None and node.coefficients.any():
             possible.append(LIFTED)
     if given is not None:
         lifted = given.inputs > slots(node).inputs
@@ -108,8 +108,8 @@ def _candidates(
         raise InvalidInput(
             f"`arrangement` must suit layer {node.name!r}; got {arrangement!r}. Neurons choose their owners "
             "in layers without groups that have no biases or are dense; they gather inputs in dense layers "
-            "where none is negative; they are lifted in dense layers with biases, for an `eps`; "
-            "and a given source decides who owns them. Use 'auto'."
+            "where none is negative; they are lifted in dense layers with biases, for an `eps`, "
+            "unless all weights are zero; and a given source decides who owns them. Use 'auto'."
         )
     # A layer that can choose its owners needs no more neurons for it.
     return [name for name in found if name != "sign-matched"] or found if arrangement == "auto" else found

@@ -89,8 +89,8 @@ def prune(
         Subsets of k - window to k are allowed, instead of exactly k: samples whose mean leads sums of k away
         from a weight reach it with fewer. Not in the paper's arrangement, where zeros do that, nor in blocks.
     copies : int or one per layer, optional
-        Hidden neurons per input. Default: the fewest for which 1e-4 weights of the whole network are
-        predicted to be missed; see `slth.tickets.sizing`.
+        Hidden neurons per owner, an input or an output. Default: the fewest for which 1e-4 weights of the
+        whole network are predicted to be missed; see `slth.tickets.sizing`.
     subset_density : float
         k / n aimed at, in (0, 1).
     arrangement : {"auto", "sign-matched", "paper", "assigned", "blocks", "gathered", "lifted"}
@@ -246,7 +246,16 @@ class _Builder:
             own = assemble(self.source, place, layer)
             values[place] = own.positive, own.negative if layer.signed else None
         graph = pair_graph(problem.target, problem.scales, values)
-        return planned(inputs_of_layer(graph, problem.domain, index), plan.share, self.source.law)
+        scale, spec = problem.scales[index], self.source.layers[index]
+        biases = np.ldexp(problem.weights[index][:, -1], scale.bias - scale.weight)
+        moving = problem.weights[index].shape[1] - 1
+        return planned(
+            inputs_of_layer(graph, problem.domain, index),
+            plan.share,
+            self.source.law,
+            bias=float(np.abs(biases).max()),
+            edges=spec.copies * (spec.inputs - moving),
+        )
 
     def _layer(
         self, index: int, tolerance: float, evidence: Evidence | None, before: Sequence[TicketLayer]

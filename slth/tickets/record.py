@@ -34,8 +34,10 @@ _LAYER_KEYS = {
     "tolerance": float,
 }
 _LIFTED_KEYS = {**_LAYER_KEYS, "lifts": int, "lift_exponent": int}
-# Far more constants than any layer is lifted by.
+# Far more constants than any layer is lifted by; a single one is that of the bias.
 _MOST_LIFTS = 1 << 16
+# What `slth.prune` accepts.
+_LARGEST_K = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Construction:
         for item, edges, own in zip(record["layers"], packed, members, strict=True):
             expect(item, _keys(isinstance(item, dict) and "lifts" in item))
             layer = TicketLayer(packed=edges, members=own, **item)
-            if "lifts" in item and not (layer.arrangement == LIFTED and 1 <= layer.lifts <= _MOST_LIFTS):
+            if "lifts" in item and not (layer.arrangement == LIFTED and 2 <= layer.lifts <= _MOST_LIFTS):
                 raise InvalidInput(f"layer {layer.name!r}: `lifts` is out of range, or nothing is lifted.")
             wanted = (layer.outputs, layer.columns, -(-layer.copies // 8))
             if edges.shape != wanted:
@@ -97,7 +99,8 @@ class Construction:
             if own is not None:
                 _check_members(layer, own)
             exponents = max(map(abs, (layer.scale_exponent, layer.bias_exponent, layer.lift_exponent)))
-            if exponents > 1000 or layer.k < 1 or layer.window < 0 or not layer.tolerance > 0:
+            fits = 1 <= layer.k <= _LARGEST_K and layer.window >= 0 and layer.tolerance > 0
+            if exponents > 1000 or not fits:
                 raise InvalidInput(f"layer {layer.name!r}: k, tolerance or scale is out of range.")
             layers.append(layer)
         rest = {key: record[key] for key in ("eps", "search", "budget")}

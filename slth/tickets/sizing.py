@@ -132,6 +132,8 @@ class _Supply:
         live = np.arange(copies + 1)
         chance = stats.binom.pmf(live, copies, self.chance)
         total = counts.sum()
+        if not total:
+            return 0.0
         likely = np.flatnonzero(chance * total >= 1e-3 * FAILURE)
         missed = float(total * (1.0 - chance[likely].sum()))
         nodes = likely

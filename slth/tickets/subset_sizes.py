@@ -26,7 +26,7 @@ def size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first:
         served[1, -1] = False
     for half, kept in enumerate((own.kept_positive, own.kept_negative)):
         wanted = np.where(weight != 0.0, layer.k, 0) * served[half]
-        least = np.maximum(0, wanted - layer.window)
+        least = np.maximum(0, wanted - min(layer.window, layer.k))
         spare = np.zeros(layer.inputs, dtype=np.int64)
         if first is not None:
             spare = _dead(first, half, served)

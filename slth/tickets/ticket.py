@@ -168,7 +168,7 @@ class Ticket:
         layers = []
         for index, layer in enumerate(self.layers):
             own = self.assembled(index)
-            live = own.live_positive if not layer.signed else np.minimum(own.live_positive, own.live_negative)
+            live = own.live_positive if not layer.halved else np.minimum(own.live_positive, own.live_negative)
             layers.append(
                 {
                     "name": layer.name,

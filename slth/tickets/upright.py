@@ -22,10 +22,15 @@ from slth.networks.source import Source
 from slth.tickets.layer import TicketLayer, owner_blocks
 from slth.tickets.wiring import wiring
 
+_NEAR = 2.0**-900
+
 
 def needed(weights: FloatArray, kept: BoolArray, inputs: Enclosure) -> FloatArray:
-    """Upper bounds (..., N) of need_h; weights, kept : (..., N, d), of which those kept are added up."""
-    low, high = inputs.low[: weights.shape[-1]], inputs.high[: weights.shape[-1]]
+    """Upper bounds (..., N) of need_h; weights, kept : (..., N, d), of which those kept are added up;
+    weights are zero or at least 2^-23."""
+    # Ends so near to zero that a product with them might underflow are moved away from it.
+    low = np.where((inputs.low < 0.0) & (inputs.low > -_NEAR), -_NEAR, inputs.low)
+    high = np.where((inputs.high > 0.0) & (inputs.high < _NEAR), _NEAR, inputs.high)
     terms = np.where(kept, np.maximum(-weights * low, -weights * high), 0.0)
     size = np.abs(terms).sum(axis=-1)
     # One rounding in each product, and those of the sum; none where all terms are zero.

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slth._typing import IntArray
+from slth.networks.layers import Linear
 from slth.networks.source import Source
 
 
@@ -71,6 +72,15 @@ def wiring(source: Source, index: int, members: IntArray | None) -> Wiring:
     sublayer = _single_sublayer(source, index)
     singles = source.edges(index, sublayer, members.reshape(-1), owners).reshape(members.shape)
     return Wiring(source, index, members, singles)
+
+
+def may_choose(node: Linear) -> bool:
+    """Whether hidden neurons of a layer may be anyone's.
+
+    Copies of a feature cannot be copies of the constant, but where both are one number, nor feed another group
+    of output features than their own.
+    """
+    return (node.bias is None or node.is_dense) and node.groups == 1
 
 
 def _single_sublayer(source: Source, index: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,8 +12,13 @@ import pytest
 from builders import box, target, tiny_ticket
 
 import slth
+from slth.networks.basis import Translations
+from slth.networks.layers import Input, Linear
 from slth.networks.npz import save_npz
+from slth.networks.source import Source
+from slth.tickets.layer import assemble, pack
 from slth.tickets.storage import write_manifest
+from slth.tickets.wiring import wiring
 
 
 @pytest.fixture(scope="module")
@@ -270,3 +276,74 @@ def test_owners_of_neurons_cannot_be_forged(tmp_path: Path) -> None:
             write_manifest(path)
             with pytest.raises(slth.TicketDamaged, match=message):
                 slth.check(path)
+
+
+def test_sums_cannot_wrap_around() -> None:
+    """Enough products add up to 2^64 and a little in int64: a weight of 2^18 would look like a small one."""
+    goal = slth.dense_network([[[0.5]]])
+    source = Source.for_network(goal, 1 << 18, seed=3)
+    live = wiring(source, 0, None).singles[0] > 0
+    layer = dataclasses.replace(
+        slth.prune(goal, domain=slth.Domain.box(0.0, 1.0, 1), eps=0.1, arrangement="sign-matched").layers[0],
+        copies=1 << 18,
+        k=int(live.sum()),
+        packed=pack(live[None, :, None], "inputs"),
+    )
+    with pytest.raises(slth.CapacityExceeded, match=f"{live.sum()} edges serve one weight, more than 65536"):
+        assemble(source, 0, layer)
+
+
+def test_subset_sizes_beyond_integers_are_checked_as_well(copy: Path) -> None:
+    def change(record: dict) -> None:
+        record["construction"]["layers"][0]["window"] = 10**30
+
+    edit_json(copy / "certificate.json", change)
+    write_manifest(copy)
+    slth.check(copy)
+
+    def larger(record: dict) -> None:
+        record["construction"]["layers"][0]["k"] = 10**30
+
+    edit_json(copy / "certificate.json", larger)
+    write_manifest(copy)
+    with pytest.raises(slth.TicketDamaged, match="k, tolerance or scale is out of range"):
+        slth.check(copy)
+
+
+def test_neurons_of_groups_cannot_choose(tmp_path: Path) -> None:
+    """Their outgoing weights lead to their own group's features: no owner elsewhere could be served."""
+    rng = np.random.default_rng(2)
+    basis = Translations(4, 3, padding=1)
+    node = Linear("conv", "x", rng.uniform(-0.9, 0.9, (2, 1, 3)), basis, groups=2)
+    goal = slth.Network((Input("x", 8), node), "conv")
+    ticket = slth.prune(goal, domain=slth.Domain.box(0.0, 1.0, 8), eps=0.5, arrangement="sign-matched")
+    layer = ticket.layers[0]
+    forged = dataclasses.replace(layer, arrangement="assigned", members=layer.owned)
+    construction = dataclasses.replace(ticket.construction, layers=(forged,))
+    dataclasses.replace(ticket, construction=construction).save(tmp_path / "ticket")
+    with pytest.raises(slth.TicketDamaged, match="its neurons cannot choose their owners"):
+        slth.check(tmp_path / "ticket")
+
+
+def test_neurons_gather_in_dense_layers_only(tmp_path: Path) -> None:
+    basis = Translations(4, 3, padding=1)
+    node = Linear("conv", "x", np.random.default_rng(2).uniform(-0.9, 0.9, (1, 1, 3)), basis)
+    goal = slth.Network((Input("x", 4), node), "conv")
+    ticket = slth.prune(goal, domain=slth.Domain.box(0.0, 1.0, 4), eps=0.5, arrangement="sign-matched")
+    own = ticket.source.layers[0]
+    copies = 8
+    source = dataclasses.replace(
+        ticket.source, layers=(dataclasses.replace(own, copies=copies, owners="outputs"),)
+    )
+    members = np.arange(own.outputs * copies).reshape(own.outputs, copies)
+    layer = dataclasses.replace(
+        ticket.layers[0],
+        arrangement="gathered",
+        copies=copies,
+        members=members,
+        packed=np.zeros((own.outputs, 1, 1), dtype=np.uint8),
+    )
+    construction = dataclasses.replace(ticket.construction, layers=(layer,))
+    dataclasses.replace(ticket, source=source, construction=construction).save(tmp_path / "ticket")
+    with pytest.raises(slth.TicketDamaged, match="neurons gather inputs in dense layers only"):
+        slth.check(tmp_path / "ticket")

@@ -19,7 +19,7 @@ from slth.networks.npz import load_npz, save_npz
 from slth.networks.source import Source
 from slth.tickets import fill
 from slth.tickets.bounds import a_posteriori
-from slth.tickets.layer import LIFTED
+from slth.tickets.layer import LIFTED, assemble
 from slth.tickets.lifting import LIFTS, LIVE, base_edges, liftable, planned, subset_for
 from slth.tickets.pairs import LayerPair
 from slth.tickets.storage import _write_json, write_manifest
@@ -122,6 +122,7 @@ def test_lifts_cannot_be_forged(tmp_path: Path) -> None:
         ("exponent", {"layer": {"lift_exponent": layer.lift_exponent + 1}}, "the kept edges sum"),
         ("count", {"layer": {"lifts": layer.lifts + 1}}, "its mask must have shape"),
         ("none", {"layer": {"lifts": 0}}, "`lifts` is out of range"),
+        ("one", {"layer": {"lifts": 1}}, "`lifts` is out of range"),  # exports take it for the bias's
         ("huge", {"layer": {"lift_exponent": 5000}}, "scale is out of range"),
         ("other", {"layer": {"arrangement": "gathered"}}, "`lifts` is out of range"),
     ):
@@ -213,6 +214,11 @@ def test_need_is_a_bound(seed: int) -> None:
         assert exact <= Fraction(float(bound)) <= exact + Fraction(1, 10**12)
 
 
+def test_need_does_not_underflow() -> None:
+    inputs = Enclosure(np.array([-5e-324]), np.array([5e-324]), np.zeros(1), 5e-324)
+    assert (needed(np.array([[0.25], [-(2.0**-23)]]), np.ones((2, 1), dtype=bool), inputs) > 0.0).all()
+
+
 def test_nothing_is_needed_where_nothing_can_be_negative() -> None:
     inputs = Enclosure(np.zeros(3), np.ones(3), np.zeros(3), np.inf)
     assert needed(np.array([[0.5, 0.25, 1.0]]), np.ones((1, 3), dtype=bool), inputs).tolist() == [0.0]
@@ -222,7 +228,7 @@ def test_constants_are_large_enough_as_a_rule() -> None:
     rng = np.random.default_rng(3)
     for low, share in ((0.0, 0.05), (-1.0, 0.45), (0.5, 0.2)):
         inputs = Enclosure(np.full(64, low), np.ones(64), np.zeros(64), np.inf)
-        lift = planned(inputs, share, "uniform")
+        lift = planned(inputs, share, "uniform", bias=0.0, edges=1)
         weights = rng.uniform(-1, 1, (4000, 64 + LIFTS))
         need = needed(weights[:, :64], rng.random((4000, 64)) < share, inputs)
         assert (need <= lift.least).all()  # six standard deviations: false alarm below 1e-5
@@ -233,7 +239,7 @@ def test_constants_are_large_enough_as_a_rule() -> None:
 def test_base_edges_lift_enough_and_balance() -> None:
     rng = np.random.default_rng(4)
     inputs = Enclosure(np.full(10, -1.0), np.ones(10), np.zeros(10), np.inf)
-    lift = planned(inputs, 0.3, "uniform")
+    lift = planned(inputs, 0.3, "uniform", bias=0.0, edges=1)
     weights = rng.uniform(-1, 1, (5, 40, 10 + LIFTS))
     kept = rng.random((5, 40, 10)) < 0.3
     kept[0, 0] = False
@@ -278,3 +284,78 @@ def test_a_linear_layer_is_bounded_as_one() -> None:
     signs = np.array(list(itertools.product((-1.0, 1.0), repeat=12)))
     worst = np.linalg.norm(signs @ error.T, axis=1).max()
     assert worst <= bounds[0] <= 1.5 * worst
+
+
+def checked(goal: slth.Network, path: Path, **settings: object) -> slth.Ticket:
+    """A lifted ticket that passes the check, and whose masked source is within its bound."""
+    ticket = lifted(target=goal, **settings)
+    ticket.save(path)
+    slth.check(path, goal)
+    x = corners(ticket.construction.domain)
+    chain = goal.dense_chain()
+    truth = plain_forward([layer.weight for layer in chain], [layer.bias for layer in chain], x)
+    error = np.linalg.norm(masked_forward(path, x)[0] - truth, axis=1).max()
+    assert error <= ticket.certificate.bound
+    return ticket
+
+
+def test_idle_neurons_carry_the_bias_of_a_row_without_weights(tmp_path: Path) -> None:
+    weights = [np.array([[0.4, -0.3, 0.8], [0.0, 0.0, 0.0], [-0.7, 0.6, 0.1]])]
+    goal = slth.dense_network(weights, [np.array([0.2, 0.7, -0.4])])
+    layer = checked(goal, tmp_path / "ticket").layers[0]
+    edges = layer.edges()
+    assert not edges[1, :, :3].any()
+    assert edges[1, :, 3:].any()
+    # Elsewhere neurons that serve no weight stay pruned.
+    served, used = edges[:, :, :3].any(axis=2), edges.any(axis=2)
+    assert np.array_equal(served[[0, 2]], used[[0, 2]])
+
+
+def test_few_neurons_in_use_are_helped_by_idle_ones(tmp_path: Path) -> None:
+    goal = slth.dense_network([[[0.4]]], [[0.3]])
+    checked(goal, tmp_path / "ticket", domain=box(-1.0, 1.0, 1), eps=0.05, subset_density=0.03)
+
+
+@pytest.mark.parametrize(("reach", "size"), [(1e-3, 1.0), (1.0, 800.0)])
+def test_constants_are_large_enough_for_biases(tmp_path: Path, reach: float, size: float) -> None:
+    plain = target(widths=(3, 4))
+    weight = plain.dense_chain()[0].weight
+    goal = slth.dense_network([weight], [np.array([size, -size, 0.5 * size, 0.0])])
+    small, large = (
+        checked(own, tmp_path / name, domain=box(-reach, reach), eps=0.01 * size)
+        for name, own in (("small", slth.dense_network([weight], [np.zeros(4)])), ("large", goal))
+    )
+    assert large.layers[0].lift_exponent > small.layers[0].lift_exponent
+
+
+def test_constants_out_of_range_are_refused() -> None:
+    inputs = Enclosure(np.full(2, -1e305), np.full(2, 1e305), np.zeros(2), np.inf)
+    with pytest.raises(slth.CapacityExceeded, match=r"no constants up to 2\^1000 lift neurons"):
+        planned(inputs, 0.3, "uniform", bias=0.0, edges=1)
+    tiny = Enclosure(np.full(2, -1e-310), np.full(2, 1e-310), np.zeros(2), np.inf)
+    assert planned(tiny, 0.3, "uniform", bias=0.0, edges=1).exponent == -1000
+
+
+@pytest.mark.parametrize("other", [{"bias_exponent": 100}, {"bias_exponent": -100, "scale_exponent": -100}])
+def test_constants_too_small_for_exact_biases_are_refused(other: dict[str, int]) -> None:
+    ticket = lifted(target=target(widths=(3, 2)))
+    layer = dataclasses.replace(ticket.layers[0], lift_exponent=-1000, **other)
+    with pytest.raises(slth.CapacityExceeded, match=r"constants of 2\^-1000 do not fit its weights"):
+        assemble(ticket.source, 0, layer)
+
+
+def test_a_layer_of_zeros_is_not_lifted(tmp_path: Path) -> None:
+    goal = slth.dense_network([np.zeros((3, 3)), np.ones((2, 3))], [np.array([0.1, 0.5, 0.2]), np.zeros(2)])
+    ticket = lifted(target=goal, arrangement="auto")
+    assert ticket.layers[0].arrangement != LIFTED
+    with pytest.raises(slth.InvalidInput, match="unless all weights are zero"):
+        lifted(target=goal)
+    nothing = slth.dense_network([np.zeros((2, 3))], [np.zeros(2)])
+    for arrangement in ("auto", "sign-matched", "paper", "blocks"):
+        slth.prune(nothing, domain=box(), eps=0.1, arrangement=arrangement).save(tmp_path / arrangement)
+        assert slth.check(tmp_path / arrangement).bound == 0.0
+
+
+def test_live_neurons_are_counted_whatever_the_sign_of_the_input() -> None:
+    for layer in lifted().summary()["layers"]:
+        assert 0 < layer["live_min"] <= layer["live_max"] <= layer["copies"]
