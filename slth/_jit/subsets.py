@@ -248,9 +248,9 @@ def take_anchors(items, order, m, count, goal):
 
 
 @routine
-def spread_stride(n):
+def spread_stride(n: int) -> int:
     """A number coprime to n, near n times the golden section: its multiples mod n visit 0..n-1, far apart."""
-    stride = max(1, np.int64(0.6180339887498949 * n))
+    stride = int(0.6180339887498949 * n)
     while True:
         a, b = n, stride
         while b != 0:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth._typing import FloatArray
+from slth.errors import SlthError
 from slth.networks.domain import Domain
 from slth.networks.intervals import Enclosure
 from slth.networks.layers import Add, Flatten, Input, Linear, ReLU
@@ -170,6 +171,8 @@ def issue(
 ) -> Certificate:
     """Derive, attack and state: the certificate of a ticket just built."""
     found = derive(source, target, construction)
+    if any(found.bent):
+        raise SlthError("a lifted neuron may fall below zero: a defect of slth; please report it.")
     if found.output is None:
         return Certificate(largest_errors=found.largest_errors, rms_errors=found.rms_errors)
     output = found.output
