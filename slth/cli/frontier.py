@@ -205,35 +205,27 @@ def _record(row: FrontierRow) -> dict[str, Any]:
     return {**asdict(row), "seed": str(row.seed)}
 
 
+_KEYS = ("target", "domain", "k/n", "arrangement", "search")
+
+
+def _keys(row: Any) -> tuple[str, ...]:
+    """What tells a row apart, in every table: `_KEYS`."""
+    search = [row.search, *([f"window {row.window}"] if row.window else [])]
+    search += [row.law] if row.law != "uniform" else []
+    arrangement = ", ".join(dict.fromkeys(row.arrangements))
+    return row.target, row.domain, f"{row.density:g}", arrangement, ", ".join(search)
+
+
 def _print(rows: Any) -> None:
     """The table in three parts: what was found, what theory says, the compression view."""
     print_table(
-        (
-            "target",
-            "domain",
-            "eps",
-            "k/n",
-            "arrangement",
-            "copies",
-            "k",
-            "window",
-            "certified",
-            "m/m_t",
-            "threshold",
-            "kept/total",
-            "bound",
-            "at least",
-        ),
+        (*_KEYS, "eps", "copies", "k", "certified", "m/m_t", "threshold", "kept/total", "bound", "at least"),
         [
             (
-                row.target,
-                row.domain,
+                *_keys(row),
                 f"{row.eps:.4g}",
-                f"{row.density:g}",
-                ", ".join(dict.fromkeys(row.arrangements)),
                 " ".join(map(str, row.copies)),
                 " ".join(map(str, row.k)),
-                str(row.window),
                 f"{row.certified}/{row.trials} [{row.low:.2f}, {row.high:.2f}]",
                 row.overparameterization,
                 f"[{_short(row.m_low)}, {_short(row.m_high)}]",
@@ -246,23 +238,10 @@ def _print(rows: Any) -> None:
         title="Smallest certified sources found",
     )
     print_table(
-        (
-            "target",
-            "domain",
-            "k/n",
-            "m/m_t",
-            "predicted",
-            "Theorem 3",
-            "over it",
-            "at kept/total",
-            "family bound",
-            "over it",
-        ),
+        (*_KEYS, "m/m_t", "predicted", "Theorem 3", "over it", "at kept/total", "family bound", "over it"),
         [
             (
-                row.target,
-                row.domain,
-                f"{row.density:g}",
+                *_keys(row),
                 row.overparameterization,
                 _short(row.predicted),
                 _short(row.theorem_3),
@@ -278,21 +257,10 @@ def _print(rows: Any) -> None:
     coded = [row for row in rows if row.code is not None]
     if coded:
         print_table(
-            (
-                "target",
-                "domain",
-                "k/n",
-                "ticket",
-                "owners, if stored",
-                "quantised, entropy",
-                "quantised, levels",
-                "log2(1/eps)",
-            ),
+            (*_KEYS, "ticket", "owners, if stored", "quantised, entropy", "quantised, levels", "log2(1/eps)"),
             [
                 (
-                    row.target,
-                    row.domain,
-                    f"{row.density:g}",
+                    *_keys(row),
                     *(
                         f"{row.code[key]:.2f}"
                         for key in ("ticket", "owners", "quantised_entropy", "quantised_levels")
