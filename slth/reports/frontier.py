@@ -24,7 +24,7 @@ def series_of(rows: Iterable[FrontierRow]) -> dict[str, list[FrontierRow]]:
     found = {}
     for key, mine in groups.items():
         words = [
-            f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else str(value)
+            str(value) if isinstance(value, str) else f"{name.replace('_', ' ')} {value:g}"
             for name, value, needed in zip(_NAMED, key, differ, strict=True)
             if needed and value is not None
         ]
