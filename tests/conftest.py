@@ -23,6 +23,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"slth-numba-{
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402  (numba may come in with it)
 
@@ -43,3 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         package = _EXAMPLES.get(item.path.name)
         if package and importlib.util.find_spec(package) is None:
             item.add_marker(pytest.mark.skip(reason=f"the example needs {package}"))
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers_in_every_order(request: pytest.FixtureRequest) -> None:
+    """A test module's `rng` starts anew with each test: what a test draws is no matter of which ran before."""
+    generator = getattr(getattr(request, "module", None), "rng", None)
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = np.random.default_rng(0).bit_generator.state
