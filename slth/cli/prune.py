@@ -86,8 +86,8 @@ def command(
         above zero by random constants (lifted). auto: per layer the smallest.
     search
         Any subset within the tolerance; the closest (slower; a smaller error or, with the budget of the
-        certificate, a smaller source); or with feedback, which makes
-        later weights cancel on the inputs what earlier ones left.
+        certificate, which then decides alone, a smaller source); or with feedback, which makes later weights
+        cancel on the inputs what earlier ones left.
     window
         Allow subsets of k - window to k edges instead of exactly k.
     budget

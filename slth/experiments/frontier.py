@@ -273,7 +273,9 @@ def target_view(wanted: Frontier, density: float, found: dict[str, Any]) -> dict
         "facts": None if facts is None else [asdict(layer) for layer in facts],
     }
     if found["outcome"] == CERTIFIED:
-        view["predicted_m"] = _predicted(wanted, density, found["layers"])
+        # Where the certificate decides, no tolerance does: what share of sources will do is not foretold.
+        by_bound = wanted.recipe.search == "closest" and wanted.recipe.budget == "certificate"
+        view["predicted_m"] = None if by_bound else _predicted(wanted, density, found["layers"])
     return view
 
 

@@ -73,7 +73,8 @@ class FrontierRow:
     bound, lower_estimate : float
         Of the ticket.
     predicted : float or None
-        m / m_t at which half of all sources are predicted to do, at the same tolerances.
+        m / m_t at which half of all sources are predicted to do, at the same tolerances; None where the
+        certificate decides instead (the closest subsets, with its budget).
     theorem_3 : float or None
         m / m_t that Theorem 3 asks for with c_amp = 1 at the same k / n.
     theorem_3_at_gamma : float or None

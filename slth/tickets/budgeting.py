@@ -4,7 +4,8 @@ A budget from entries alone pays for errors that conspire. The certificate looks
 and those of a ticket are as good as independent: a subset within tolerance is off by any amount up to it
 alike, and the closest of all is off by far less, but for a few hard weights. So the bound of a ticket can be
 foretold, before there is one, from error matrices drawn at random; nothing about the source is looked at.
-What is claimed in the end is the bound of the ticket itself, which must hold whatever was foretold.
+What is claimed in the end is the bound of the ticket itself, which must hold whatever was foretold. Where the
+closest subsets are taken that bound decides alone: weights may be off by more than the tolerance foretold.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ _SEED = 20241113
 # Where few errors are drawn the bound varies: the largest of several draws counts.
 _MANY_WEIGHTS = 4096
 _DRAWS = 4
-# Subsets expected within tolerance of a weight when the closest is taken, at the least source that does for a
-# thousand weights or so: the closest is off by an exponential amount, on average so many times smaller.
+# When the closest is taken it is off by about an exponential amount, so many times smaller on average than the
+# tolerance: subsets within it of most weights are many more than those of the hardest, which size the source.
+# Set by trial: bounds of tickets then stay below what is foretold.
 _RIVALS = 16.0
 
 

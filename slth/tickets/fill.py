@@ -41,6 +41,7 @@ class Unreached:
 class LayerTask:
     """What a layer asks for: scaled slot matrix (d', D), subset size, tolerance, halves, and how to search.
 
+    beyond : the closest subset is taken even when it is not within the tolerance, but for lifted biases.
     negative : targets of the negative half, where they are others than -weight. lift, shift : how neurons are
     lifted, where they are, and `TicketLayer.constant_shift`.
     """
@@ -55,6 +56,7 @@ class LayerTask:
     biased: bool
     arrangement: str
     search: str
+    beyond: bool = False
     negative: FloatArray | None = None
     lift: Lift | None = None
     shift: int = 0
@@ -254,7 +256,8 @@ def solve(
         threads=threads,
     )
     # FOUND was decided exactly; a rounded error strictly below the tolerance proves that the exact one is.
-    closest = (found.statuses == Status.CLOSEST_PROVED.value) & (found.errors < task.tolerance)
+    within = task.beyond | (found.errors < task.tolerance)
+    closest = (found.statuses == Status.CLOSEST_PROVED.value) & within
     reached = (found.statuses == Status.FOUND.value) | closest
     kept = found.mask & reached[:, None]
     if in_blocks:

@@ -129,7 +129,8 @@ def subset_for(products: IntArray, rest: Fraction, tolerance: Fraction, unit: Fr
 
 
 def _sizes(samples: FloatArray, target: float, tolerance: float) -> list[int | None]:
-    """Subset sizes to try: a few with plenty of subsets expected within tolerance, or most; then any."""
+    """Subset sizes to try: the least with plenty of subsets expected within tolerance, or the most promising
+    ones; then any."""
     n = samples.size
     if n == 0:
         return []
@@ -137,5 +138,6 @@ def _sizes(samples: FloatArray, target: float, tolerance: float) -> list[int | N
     mean, square = float(samples.mean()), float(np.square(samples).mean())
     logs = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0) + math.log(2.0 * tolerance)
     logs -= 0.5 * np.log(2.0 * math.pi * k * square) + np.square(target - k * mean) / (2.0 * k * square)
-    plenty = np.flatnonzero(logs >= min(math.log(_EXPECTED), float(logs.max())))
-    return [*k[plenty[:_SIZES]].tolist(), *([None] if n <= _FEW else [])]
+    plenty = np.flatnonzero(logs >= math.log(_EXPECTED))
+    promising = plenty if plenty.size else np.argsort(-logs, kind="stable")
+    return [*k[promising[:_SIZES]].tolist(), *([None] if n <= _FEW else [])]

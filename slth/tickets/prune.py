@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,10 @@ from slth.tickets.arrangement import ARRANGEMENTS, CHOOSING
 from slth.tickets.assignment import assigned_members
 from slth.tickets.bounds import inputs_of_layer
 from slth.tickets.budgeting import AIM, BUDGETS, budgeted
-from slth.tickets.certificate import issue, pair_graph
+from slth.tickets.certificate import entry_errors, issue, pair_graph
 from slth.tickets.feedback import Evidence, fill_steered
 from slth.tickets.fill import LayerTask, Unreached, fill_layer
-from slth.tickets.layer import LIFTED, TicketLayer, assemble, pack
+from slth.tickets.layer import LIFTED, Assembled, TicketLayer, assemble, pack
 from slth.tickets.lifting import Lift, planned
 from slth.tickets.planning import LayerPlan, Wishes, check_fits, per_layer, plan_layers
 from slth.tickets.problem import Problem
@@ -99,7 +100,8 @@ def prune(
         whether or not they will do.
     search : {"within", "closest", "feedback"}
         Any subset within the tolerance; the closest one (slower; a smaller certified bound, or with the budget
-        "certificate" a smaller source); or, in chains of dense layers, the closest to a target that cancels
+        "certificate" a smaller source: no weight need then be within a tolerance, for what all of them make of
+        the bound decides); or, in chains of dense layers, the closest to a target that cancels
         what earlier weights left on `inputs` (a smaller error on data; `slth.tickets.feedback`).
     budget : {"frobenius", "theorem", "certificate"}
         How eps is divided into tolerances per weight: a layer's error matrix is bounded by its Frobenius
@@ -130,7 +132,7 @@ def prune(
     WeightsUnreachable
         Some weight has no subset within tolerance; `failures` lists each with its best error.
     BoundMissed
-        All weights are within tolerance, but the certificate still proves less than eps.
+        Every weight has its subset, but the certificate proves less than eps.
     InvalidInput
         An argument is out of range, or the source does not fit the target.
     CapacityExceeded
@@ -184,8 +186,9 @@ def prune(
     if source is None:
         source = Source(seed, law, tuple(plan.source for plan in plans))
     finished = FinishedLayers(None if resume is None else Path(resume), source)
-    builder = _Builder(problem, source, plans, window, search, data, finished, threads, progress)
-    left = TIGHTENINGS
+    beyond = aim is not None and search == "closest" and budget == "certificate"
+    builder = _Builder(problem, source, plans, window, search, beyond, data, finished, threads, progress)
+    left = 0 if beyond else TIGHTENINGS  # nothing is closer than the closest
     while True:
         construction = Construction(
             eps=aim, search=search, budget=budget, domain=domain, layers=builder.layers(tolerances)
@@ -194,10 +197,10 @@ def prune(
         if aim is None or certificate.bound is None or certificate.bound <= aim:
             return Ticket(source, target, construction, certificate, data)
         if not left:
+            how = "of the closest subsets" if beyond else f"{TIGHTENINGS} times tightened"
             raise BoundMissed(
                 f"`eps` must be one that the certificate can reach; got {aim:g}, proved is "
-                f"{certificate.bound:.6g}, {TIGHTENINGS} times tightened. "
-                "Use a larger `eps`, or another `budget`.",
+                f"{certificate.bound:.6g}, {how}. Use a larger `eps`, more copies, or another `budget`.",
                 certificate.bound,
                 aim,
             )
@@ -214,6 +217,7 @@ class _Builder:
     plans: Sequence[LayerPlan]
     window: int
     search: str
+    beyond: bool
     inputs: FloatArray | None
     finished: FinishedLayers
     threads: int | None
@@ -221,30 +225,53 @@ class _Builder:
 
     def layers(self, tolerances: Sequence[float]) -> tuple[TicketLayer, ...]:
         """Solve every weight of every layer, or raise WeightsUnreachable with all that cannot be."""
-        found, failures = list[TicketLayer](), list[Unreached]()
+        built, failures = list[_Built](), list[Unreached]()
         steered = self.search == "feedback"
         chain = self.problem.target.dense_chain() if steered else ()
         evidence = Evidence.at(self.problem.domain, self.inputs) if steered else None
         for index, tolerance in enumerate(tolerances):
-            layer, missed = self._layer(index, float(tolerance), evidence, found)
-            found.append(layer)
+            task = self._task(index, float(tolerance), built)
+            layer, missed = self._layer(task, evidence)
+            built.append(_Built(self.source, index, layer))
             failures += missed
             if evidence is not None:
-                evidence = evidence.after(chain[index], assemble(self.source, index, layer), layer)
+                evidence = evidence.after(chain[index], built[-1].own, layer)
+            if self.beyond:
+                built[-1].keep_tolerance(task.weight)
         if failures:
             raise WeightsUnreachable(_failure_message(failures), tuple(failures))
-        return tuple(found)
+        return tuple(own.layer for own in built)
 
-    def _lift(self, index: int, before: Sequence[TicketLayer]) -> Lift:
+    def _task(self, index: int, tolerance: float, before: Sequence[_Built]) -> LayerTask:
+        """What layer `index` asks for, given those before it."""
+        problem, plan = self.problem, self.plans[index]
+        node, scale = problem.nodes[index], problem.scales[index]
+        lift = self._lift(index, before) if plan.arrangement == LIFTED else None
+        return LayerTask(
+            index=index,
+            name=node.name,
+            weight=problem.weights[index],
+            k=plan.k,
+            window=self.window,
+            tolerance=tolerance,
+            signed=problem.signed[index],
+            biased=node.bias is not None,
+            arrangement=plan.arrangement,
+            search=self.search,
+            beyond=self.beyond,
+            lift=lift,
+            shift=0 if lift is None else lift.exponent - (scale.bias - scale.weight),
+        )
+
+    def _lift(self, index: int, before: Sequence[_Built]) -> Lift:
         """How a layer is lifted, by what the ticket's layers before it let it read."""
         problem, plan = self.problem, self.plans[index]
         values = [
             (weight, -weight if signed else None)
             for weight, signed in zip(problem.weights, problem.signed, strict=True)
         ]
-        for place, layer in enumerate(before):
-            own = assemble(self.source, place, layer)
-            values[place] = own.positive, own.negative if layer.signed else None
+        for place, built in enumerate(before):
+            values[place] = built.values
         graph = pair_graph(problem.target, problem.scales, values)
         scale, spec = problem.scales[index], self.source.layers[index]
         biases = np.ldexp(problem.weights[index][:, -1], scale.bias - scale.weight)
@@ -257,29 +284,12 @@ class _Builder:
             edges=spec.copies * (spec.inputs - moving),
         )
 
-    def _layer(
-        self, index: int, tolerance: float, evidence: Evidence | None, before: Sequence[TicketLayer]
-    ) -> tuple[TicketLayer, list[Unreached]]:
-        problem, plan = self.problem, self.plans[index]
-        node, weight, scale = problem.nodes[index], problem.weights[index], problem.scales[index]
-        task = LayerTask(
-            index=index,
-            name=node.name,
-            weight=weight,
-            k=plan.k,
-            window=self.window,
-            tolerance=tolerance,
-            signed=problem.signed[index],
-            biased=node.bias is not None,
-            arrangement=plan.arrangement,
-            search=self.search,
-        )
-        if plan.arrangement == LIFTED:
-            lift = self._lift(index, before)
-            task = replace(task, lift=lift, shift=lift.exponent - (scale.bias - scale.weight))
+    def _layer(self, task: LayerTask, evidence: Evidence | None) -> tuple[TicketLayer, list[Unreached]]:
+        """The layer that was asked for, from the folder of finished ones or solved, and the weights missed."""
+        plan, scale = self.plans[task.index], self.problem.scales[task.index]
         members = None
         if plan.arrangement in CHOOSING:
-            members = assigned_members(self.source, index, signed=task.signed, biased=task.biased)
+            members = assigned_members(self.source, task.index, signed=task.signed, biased=task.biased)
         # What feedback moves depends on data and on earlier layers: it is made anew.
         packed = None if evidence is not None else self.finished.get(task)
         missed: list[Unreached] = []
@@ -294,9 +304,9 @@ class _Builder:
             if not missed:
                 self.finished.put(task, packed)
         layer = TicketLayer(
-            name=node.name,
-            outputs=weight.shape[0],
-            inputs=weight.shape[1],
+            name=task.name,
+            outputs=task.weight.shape[0],
+            inputs=task.weight.shape[1],
             copies=plan.source.copies,
             biased=task.biased,
             signed=task.signed,
@@ -312,6 +322,30 @@ class _Builder:
             lift_exponent=0 if task.lift is None else task.lift.exponent,
         )
         return layer, missed
+
+
+@dataclass(eq=False)
+class _Built:
+    """A layer of the ticket and, once asked for, what its kept edges compute."""
+
+    source: Source
+    index: int
+    layer: TicketLayer
+
+    @cached_property
+    def own(self) -> Assembled:
+        """The sums of its products, exact."""
+        return assemble(self.source, self.index, self.layer)
+
+    @property
+    def values(self) -> tuple[FloatArray, FloatArray | None]:
+        """On max(x, 0) and, where inputs may be negative, on max(-x, 0)."""
+        return self.own.positive, self.own.negative if self.layer.signed else None
+
+    def keep_tolerance(self, weight: FloatArray) -> None:
+        """Raise the layer's tolerance to what every weight keeps, where some are beyond it."""
+        largest = float(entry_errors(weight, *self.values, self.layer.biased).max())
+        self.layer = replace(self.layer, tolerance=max(self.layer.tolerance, largest))
 
 
 def _failure_message(failures: list[Unreached]) -> str:

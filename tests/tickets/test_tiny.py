@@ -14,7 +14,6 @@ import slth
 from slth.networks.npz import save_npz
 from slth.tickets import budgeting
 from slth.tickets.layer import LIFTED
-from slth.tickets.sizing import layer_size
 from slth.tickets.storage import write_manifest
 
 DOMAINS = {
@@ -236,24 +235,26 @@ def test_closest_subsets_are_counted_on_to_be_close() -> None:
     assert all(error < layer.tolerance / 8 for error, layer in errors)
 
 
-def test_windows_of_few_edges_are_planned_as_exactly_k() -> None:
-    weights = np.random.default_rng(1).uniform(-1, 1, (6, 8))
-    for density, same in ((0.1, True), (0.45, False)):
-        plain, window = (
-            layer_size(
-                weights,
-                1e-3,
-                signed=False,
-                arrangement=LIFTED,
-                subset_density=density,
-                k=None,
-                window=window,
-                failure=1e-4,
-            )
-            for window in (0, 4)
-        )
-        assert (plain == window) == same
-        assert window.copies <= plain.copies
+def test_the_certificate_decides_where_no_weight_need_be_within_tolerance(tmp_path) -> None:
+    goal = target(4, (8, 12, 3))
+
+    def ticket(search: str = "closest", copies: int | None = None, budget: str = "certificate") -> slth.Ticket:
+        wanted = {"search": search, "copies": copies, "budget": budget, "arrangement": LIFTED}
+        return slth.prune(goal, domain=box(size=8), eps=0.05, seed=3, **wanted)
+
+    foretold = [layer.tolerance for layer in ticket().layers]
+    with pytest.raises(slth.WeightsUnreachable):
+        ticket("within", 20)
+    with pytest.raises(slth.WeightsUnreachable):
+        ticket(copies=15, budget="frobenius")
+    with pytest.raises(slth.BoundMissed, match=r"of the closest subsets\. Use a larger `eps`, more copies"):
+        ticket(copies=15)
+    found = ticket(copies=20)
+    found.save(tmp_path / "ticket")
+    assert slth.check(tmp_path / "ticket", goal).bound == found.certificate.bound <= 0.05
+    # One weight of the second layer is beyond the tolerance foretold: recorded is what all of them keep.
+    assert found.layers[0].tolerance == foretold[0]
+    assert foretold[1] < found.layers[1].tolerance == found.certificate.largest_errors[1]
 
 
 def test_a_certificate_that_misses_eps_is_tightened_or_refused(monkeypatch) -> None:
