@@ -31,7 +31,7 @@ from slth.tickets.certificate import (
 from slth.tickets.layer import BLOCKS, GATHERED, LIFTED, Assembled, TicketLayer
 from slth.tickets.scaling import scaled_slots
 from slth.tickets.storage import Contents, read_contents
-from slth.tickets.subset_sizes import block_problems, first_place, size_problems
+from slth.tickets.subset_sizes import block_problems, first_place, size_problems, weight_problem
 from slth.tickets.wiring import may_choose, wiring
 
 # The arrangements, and whether their neurons choose their owners.
@@ -213,42 +213,37 @@ def _value_problems(
 ) -> list[str]:
     """The stored network must be, bit for bit, what the kept edges compute."""
     problems = []
-    for half, derived, stored in (("positive", own.positive, positive), ("negative", own.negative, negative)):
+    for half, (derived, stored) in enumerate(((own.positive, positive), (own.negative, negative))):
         if stored is None:
             continue
         differs = derived != stored
         if differs.any():
-            i, j = first_place(differs)
-            problems.append(
-                f"layer {layer.name!r}, output {i}, input {j}, {half} half: the kept edges sum to "
-                f"{float(derived[i, j])!r}, the stored network says {float(stored[i, j])!r} "
-                f"({int(differs.sum())} such weight(s))"
-            )
+            at = first_place(differs)
+            said, sums = float(stored[at]), float(derived[at])
+            what = f"the kept edges sum to {sums!r}, the stored network says {said!r}"
+            problems.append(weight_problem(layer, half, differs, what))
     return problems
 
 
 def _tolerance_problems(layer: TicketLayer, own: Assembled, weight: FloatArray) -> list[str]:
     """Every entry within tolerance; where the float difference is too close to call, compare rationals."""
     problems = []
-    halves = [("positive", own.positive, weight)]
+    halves = [(own.positive, weight)]
     if layer.signed:
         negated = -weight
         if layer.biased:
             negated = negated.copy()
             negated[:, -1] = 0.0
-        halves.append(("negative", own.negative, negated))
-    for half, value, wanted in halves:
+        halves.append((own.negative, negated))
+    for half, (value, wanted) in enumerate(halves):
         error = np.abs(value - wanted)
         wrong = error > layer.tolerance * (1 + 2.0**-50)
         for i, j in zip(*np.nonzero(~wrong & (error >= layer.tolerance * (1 - 2.0**-50))), strict=True):
             exact = abs(Fraction(float(value[i, j])) - Fraction(float(wanted[i, j])))
             wrong[i, j] = exact > Fraction(layer.tolerance)
         if wrong.any():
-            i, j = first_place(wrong)
-            problems.append(
-                f"layer {layer.name!r}, output {i}, input {j}, {half} half: error {float(error[i, j])!r} "
-                f"exceeds the tolerance {layer.tolerance!r} ({int(wrong.sum())} such weight(s))"
-            )
+            what = f"error {float(error[first_place(wrong)])!r} exceeds the tolerance {layer.tolerance!r}"
+            problems.append(weight_problem(layer, half, wrong, what))
     return problems
 
 

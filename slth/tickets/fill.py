@@ -210,7 +210,7 @@ def lift_outputs(
     )
     kept = edges[start:stop, :, :moving]
     aims = task.weight[start:stop, moving]
-    bases = base_edges(weights, kept, singles, np.ldexp(aims, -task.shift), lift)
+    bases, upright = base_edges(weights, kept, singles, np.ldexp(aims, -task.shift), lift)
     products = numerators[:, :, moving:] * own.singles[start:stop, :, None]
     unit = Fraction(own.product_scale) * Fraction(2) ** task.shift
     failures = []
@@ -225,7 +225,7 @@ def lift_outputs(
         # Neurons that serve no weight stay pruned, unless the others' constants do not suffice.
         for among in (free & serving, free):
             for share in (1,) if task.search == "within" else (_FINER, 1):
-                if found is None and not (base == -2).any():
+                if found is None and upright[row]:
                     chosen = subset_for(products[row][among], rest, Fraction(task.tolerance) / share, unit)
                     found = None if chosen is None else np.argwhere(among)[chosen]
         if found is None:

@@ -86,8 +86,8 @@ def liftable(edges: FloatArray, lift: Lift) -> BoolArray:
 
 def base_edges(
     weights: FloatArray, kept: BoolArray, singles: FloatArray, aim: FloatArray, lift: Lift
-) -> IntArray:
-    """The constant that lifts each neuron, (B, N): -1 where none is needed, -2 where none is large enough.
+) -> tuple[IntArray, BoolArray]:
+    """The constant that lifts each neuron, (B, N), -1 for none; and whether all that need one have one, (B,).
 
     weights : (B, N, d + L); kept : (B, N, d); singles : (B, N), b; aim : (B,), what sums of products of edges
     are to come near. Neurons with the fewest choices come first; each takes the edge that leaves the sum
@@ -97,16 +97,17 @@ def base_edges(
     need = needed(weights[:, :, :moving], kept, lift.inputs)
     constants = weights[:, :, moving:]
     enough = math.ldexp(1.0, lift.exponent) * (constants - _SPARE) >= need[:, :, None]
-    bases = np.where(need > 0.0, -2, -1)
+    bases = np.full(need.shape, -1)
     rows, left = np.arange(len(weights)), aim.copy()
     for column in np.argsort(-need, axis=1, kind="stable").T:
         offers = constants[rows, column] * singles[rows, column, None]
         misses = np.where(enough[rows, column], np.abs(left[:, None] - offers), np.inf)
         best = misses.argmin(axis=1)
-        takes = (bases[rows, column] == -2) & np.isfinite(misses[rows, best])
+        takes = (need[rows, column] > 0.0) & np.isfinite(misses[rows, best])
         bases[rows[takes], column[takes]] = best[takes]
         left = np.where(takes, left - offers[rows, best], left)
-    return bases
+    upright: BoolArray = np.all((need <= 0.0) | (bases >= 0), axis=1)
+    return bases, upright
 
 
 def subset_for(products: IntArray, rest: Fraction, tolerance: Fraction, unit: Fraction) -> IntArray | None:

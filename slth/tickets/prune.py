@@ -351,7 +351,7 @@ class _Built:
 def _failure_message(failures: list[Unreached]) -> str:
     worst = max(failures, key=lambda failure: failure.error)
     what = (
-        "too few neurons can serve it"
+        "too few neurons, or lifting constants, can serve it"
         if np.isinf(worst.error)
         else f"best error {worst.error:.3g} against tolerance {worst.tolerance:.3g}"
     )

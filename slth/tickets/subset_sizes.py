@@ -40,11 +40,8 @@ def size_problems(layer: TicketLayer, own: Assembled, weight: FloatArray, first:
             wrong[:, -1] = False  # any number of constants may lift
         if wrong.any():
             i, j = first_place(wrong)
-            problems.append(
-                f"layer {layer.name!r}, output {i}, input {j}, {('positive', 'negative')[half]} half: "
-                f"{kept[i, j]} edges kept, k = {wanted[i, j]}, window {layer.window} "
-                f"({int(wrong.sum())} such weight(s))"
-            )
+            what = f"{kept[i, j]} edges kept, k = {wanted[i, j]}, window {layer.window}"
+            problems.append(weight_problem(layer, half, wrong, what))
     return problems
 
 
@@ -86,6 +83,15 @@ def _foreign_edges(layer: TicketLayer, first: IntArray, half: int, served: BoolA
     """Neurons in use that serve a half by their sign without belonging to its group."""
     serves = first > 0 if half == 0 else first < 0
     return int((layer.neurons() & serves & ~_group(first, half, served)).sum())
+
+
+def weight_problem(layer: TicketLayer, half: int, bad: BoolArray, what: str) -> str:
+    """What is wrong with the first bad weight of a half, 0 or 1, and how many there are."""
+    i, j = first_place(bad)
+    return (
+        f"layer {layer.name!r}, output {i}, input {j}, {('positive', 'negative')[half]} half: {what} "
+        f"({int(bad.sum())} such weight(s))"
+    )
 
 
 def first_place(bad: BoolArray) -> tuple[int, int]:

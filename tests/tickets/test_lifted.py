@@ -245,14 +245,18 @@ def test_base_edges_lift_enough_and_balance() -> None:
     kept[0, 0] = False
     singles = rng.choice([-1.0, 1.0], (5, 40))
     aim = np.linspace(-1, 1, 5)
-    found = base_edges(weights, kept, singles, aim, lift)
+    weights[4, 7, 10:] = -0.1  # no constant lifts this one
+    found, upright = base_edges(weights, kept, singles, aim, lift)
     assert found[0, 0] == -1
     need = needed(weights[:, :, :10], kept, inputs)
     rows, columns = np.nonzero(found >= 0)
     chosen = weights[rows, columns, 10 + found[rows, columns]]
     assert (chosen * 2.0**lift.exponent >= need[rows, columns]).all()
-    stuck = np.argwhere(found == -2)
-    assert all((weights[r, c, 10:] * 2.0**lift.exponent < need[r, c]).all() for r, c in stuck)
+    without = (found < 0) & (need > 0)
+    assert without[4, 7]
+    assert (upright == ~without.any(axis=1)).all()
+    assert upright[0]
+    assert all((weights[r, c, 10:] * 2.0**lift.exponent < need[r, c]).all() for r, c in np.argwhere(without))
     sums = np.bincount(rows, chosen * singles[rows, columns], 5)
     assert np.abs(sums - aim).max() < 0.5  # forty terms of size 1/2 at random would miss by three
 
