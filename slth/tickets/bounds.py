@@ -15,9 +15,9 @@ new, since the ticket's activations are enclosed in the target's widened by the 
 one half is zero in both and the other differs by |x_j - y_j|; for x_j > 0 > y_j the squared difference is
 x_j^2 + y_j^2 <= (x_j + |y_j|)^2; and x_j^2 = (x_j+)^2 + (x_j-)^2. So, around any centre c,
 ||Delta(x) - Delta(c)||_2 <= ||[E+, E-]||_2 ||x - c||_2, and ||E+||_2 ||x - c||_2 where E- = -E+, the ticket's
-layer being linear. An input known to be non-negative never meets its
-column of E-, nor one known to be non-positive its column of E+: these columns count as zero, since the ticket
-may be thought to equal the target there; no input of the domain tells.
+layer being linear. An input known to be non-negative never meets its column of E-, nor one known to be
+non-positive its column of E+: these columns count as zero, since the ticket may be thought to equal the target
+there; no input of the domain tells.
 
 **Graphs.** Where nodes are added, d is the sum of what its parts are off by: W d + Delta(g) of each layer, and
 d unchanged along an identity path. Pools are the same in both networks: a mean takes d to its mean, a maximum
