@@ -136,9 +136,11 @@ def _sizes(samples: FloatArray, target: float, tolerance: float) -> list[int | N
     if n == 0:
         return []
     k = np.arange(1, n + 1)
-    mean, square = float(samples.mean()), float(np.square(samples).mean())
+    # Sums of k without replacement, as if normal; that of all n has no variance, and gets one sample's.
+    mean, spread = float(samples.mean()), float(samples.var()) or 1.0
+    variance = spread * np.maximum(k * (n - k) / max(n - 1, 1), 1.0)
     logs = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0) + math.log(2.0 * tolerance)
-    logs -= 0.5 * np.log(2.0 * math.pi * k * square) + np.square(target - k * mean) / (2.0 * k * square)
+    logs -= 0.5 * np.log(2.0 * math.pi * variance) + np.square(target - k * mean) / (2.0 * variance)
     plenty = np.flatnonzero(logs >= math.log(_EXPECTED))
     promising = plenty if plenty.size else np.argsort(-logs, kind="stable")
     return [*k[promising[:_SIZES]].tolist(), *([None] if n <= _FEW else [])]

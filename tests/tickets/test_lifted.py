@@ -270,6 +270,12 @@ def test_subsets_of_lifting_edges_are_exact() -> None:
         assert found is not None
         assert abs(sum(int(products[i]) for i in found) * unit - rest) <= tolerance
         assert len(set(found.tolist())) == found.size <= 16
+    # Nearly all of one sign: few sizes have subsets near zero, and they are found.
+    for _ in range(4):
+        oblique = rng.integers(0, 2**45, 46) * np.where(np.arange(46) < 5, -1, 1)
+        found = subset_for(oblique, Fraction(-1, 20), tolerance, unit)
+        assert found is not None
+        assert abs(sum(int(oblique[i]) for i in found) * unit + Fraction(1, 20)) <= tolerance
     assert subset_for(products[:3], Fraction(10), tolerance, unit) is None
     assert subset_for(products[:0], Fraction(10), tolerance, unit) is None
 
