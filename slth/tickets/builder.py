@@ -28,8 +28,8 @@ from slth.tickets.resume import FinishedLayers
 class Builder:
     """Everything but the tolerances: from them to the layers of a ticket.
 
-    window, search, threads, progress : as in `slth.prune`. beyond : see `LayerTask`. inputs :
-    of feedback. finished : layers of an earlier, stopped build of the same ticket.
+    window, search, threads, progress : as in `slth.prune`. beyond : see `LayerTask`. inputs : the data of
+    feedback. finished : layers of an earlier, stopped build of the same ticket.
     """
 
     problem: Problem

@@ -243,9 +243,9 @@ def test_the_certificate_decides_where_no_weight_need_be_within_tolerance(tmp_pa
         return slth.prune(goal, domain=box(size=8), eps=0.05, seed=3, **wanted)
 
     foretold = [layer.tolerance for layer in ticket().layers]
-    with pytest.raises(slth.WeightsUnreachable):
+    with pytest.raises(slth.WeightsUnreachable, match="cannot be reached"):
         ticket("within", 20)
-    with pytest.raises(slth.WeightsUnreachable):
+    with pytest.raises(slth.WeightsUnreachable, match="cannot be reached"):
         ticket(copies=15, budget="frobenius")
     with pytest.raises(slth.BoundMissed, match=r"of the closest subsets\. Use a larger `eps`, more copies"):
         ticket(copies=15)
