@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, print_json, print_table, progress_bar, say
+from slth.cli.output import COMMON, OUT, Common, print_json, print_table, progress_bar, say
 
 if TYPE_CHECKING:
     from slth.baselines.compared import GapRow
@@ -22,7 +22,7 @@ app = App(name="compare", help="Lottery tickets that are trained, beside constru
 @app.command
 def run(
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     study: Literal["digits", "quick"] = "digits",
     executor: Literal["serial", "processes"] = "serial",
     workers: int | None = None,
@@ -92,7 +92,7 @@ def merge(out: Path, ledgers: list[Path], *, common: Common = COMMON) -> int:
 def show(
     ledger: Path | None = None,
     *,
-    out: Path | None = None,
+    out: Annotated[Path | None, OUT] = None,
     kind: Literal["svg", "png"] = "svg",
     force: Annotated[bool, Parameter(negative="")] = False,
     common: Common = COMMON,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, print_json, print_table, say
+from slth.cli.output import COMMON, OUT, Common, print_json, print_table, say
 from slth.errors import InvalidInput
 
 app = App(name="figure", help="Draw a figure of the catalogue.")
@@ -16,7 +16,7 @@ app = App(name="figure", help="Draw a figure of the catalogue.")
 @app.command
 def density(
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     m_t: Annotated[float, Parameter(name="--m-t")] = 10_000,
     eps: float = 0.01,
     c_amp: Annotated[
@@ -85,7 +85,7 @@ def density(
 @app.command(name="law-of-n")
 def law_of_n(
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     ledger: Path | None = None,
     table: Path | None = None,
     confidence: float = 0.95,
@@ -154,7 +154,7 @@ def law_of_n(
 @app.command
 def frontier(
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     ledger: Path | None = None,
     target: Annotated[list[str] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     table: Path | None = None,

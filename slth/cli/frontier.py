@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from slth.cli.inputs import EXAMPLES, READING, Reading, parse_domain, parse_shard, read_target
-from slth.cli.output import COMMON, Common, print_json, print_table, say
+from slth.cli.output import COMMON, OUT, Common, print_json, print_table, say
 from slth.cli.timing import timed_progress
 from slth.errors import InvalidInput
 
@@ -23,7 +23,7 @@ def run(
     target: str,
     /,
     *,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    out: Annotated[Path, OUT],
     eps: float,
     relative: Annotated[bool, Parameter(negative="")] = False,
     domain: str = "box:0:1",

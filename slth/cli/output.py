@@ -33,6 +33,8 @@ class Common:
 
 
 COMMON = Common()
+# Where a command writes.
+OUT = Parameter(name=["--out", "-o"])
 
 
 def plain(value: Any) -> Any:

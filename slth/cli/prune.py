@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from slth.cli.inputs import EXAMPLES, READING, Reading, choose_seed, parse_domain, read_target
 from slth.cli.output import (
     COMMON,
+    OUT,
     Common,
     density_text,
     error_console,
@@ -34,7 +35,7 @@ def command(
     target: str,
     /,
     *,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    out: Annotated[Path, OUT],
     eps: float,
     domain: str = "box:0:1",
     density: float = 0.35,

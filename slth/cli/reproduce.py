@@ -7,12 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from slth.cli.output import COMMON, Common, print_json, print_pairs, progress_bar
+from slth.cli.output import COMMON, OUT, Common, print_json, print_pairs, progress_bar
 
 
 def command(
     *,
-    out: Path = Path("report"),
+    out: Annotated[Path, OUT] = Path("report"),
     seed: int = 1,
     force: Annotated[bool, Parameter(negative="")] = False,
     threads: int | None = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from slth.cli.output import COMMON, Common, print_json, print_pairs, print_table, progress_bar, say
+from slth.cli.output import COMMON, OUT, Common, print_json, print_pairs, print_table, progress_bar, say
 from slth.cli.timing import timed_progress
 from slth.errors import InvalidInput
 
@@ -25,7 +25,7 @@ UNDONE = 3
 def run(
     spec: Path,
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     executor: str = "serial",
     workers: int | None = None,
     shard: str | None = None,
@@ -125,7 +125,7 @@ def status(ledger: Path, spec: Path | None = None, *, common: Common = COMMON) -
 def export(
     ledger: Path,
     *,
-    out: Path,
+    out: Annotated[Path, OUT],
     eps: Annotated[list[float] | None, Parameter(consume_multiple=True, negative_iterable="")] = None,
     confidence: float = 0.95,
     force: Annotated[bool, Parameter(negative="")] = False,
