@@ -45,7 +45,7 @@ def build() -> App:
         name="slth",
         help="Strong Lottery Tickets: verify subset sum bounds, prune frozen random networks, draw density.",
         help_epilogue=EPILOGUE,
-        help_format="plaintext",
+        help_format="markdown",
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
