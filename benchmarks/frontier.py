@@ -73,7 +73,7 @@ DENSITIES = (0.05, 0.45)
 # Sources with more parameters are planned, not built.
 MOST = 200_000_000
 # Seconds for one build of the ablation: the closest of very many subsets takes exponential time.
-LIMIT = 1200
+LIMIT = 600
 KINDS = ("sizes", "slack", "recheck", "ablation", "build")
 ABLATION = ("paper", "sign-matched", "assigned", "blocks", "gathered", "lifted")
 
