@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from slth.errors import InvalidInput
 
+# zlib's own choice: the highest makes masks and images 2 % smaller, in six times the time.
+_LEVEL = 6
 MAX_HEADER = 4096
 MAX_DIRECTORY = 2**20
 KINDS = "fiub"
@@ -70,7 +72,7 @@ def save_npz(path_or_file: str | os.PathLike[str] | IO[bytes], arrays: Mapping[s
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # the same on every platform
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content.getvalue(), compresslevel=9)
+            archive.writestr(entry, content.getvalue(), compresslevel=_LEVEL)
     if not isinstance(path_or_file, (str, os.PathLike)):
         path_or_file.write(buffer.getvalue())
         return
