@@ -26,7 +26,8 @@ the matrix that carries no subsets (one edge for each neuron) are its larger par
     coupon      log2(C(n, k) 2 t f(w)): subsets expected within the tolerance t, that none be missed;
     range       log2(1 / (2 t f(w))) less the entropy of the weights at resolution 2 t: sums cover a wider
                 range than the weights take;
-    weights     that entropy less the family's bits: this target's weights and tolerances against norm balls.
+    weights     that entropy less the family's bits: this target's weights and tolerances against norm balls;
+    lifting     edges that lift neurons and carry biases, and which weights are zero.
 
 f is the density of a sum of k samples. The certificate's slack, log2(bound / lower estimate), is a part of
 *weights*.
@@ -150,7 +151,7 @@ def decomposed(ticket: slth.Ticket, family: float) -> dict[str, float]:
         layer.groups * layer.copies * (layer.outputs if layer.owners == "inputs" else layer.inputs)
         for layer in ticket.layers
     )
-    parts = {"halves": 0.0, "coupon": 0.0, "range": 0.0, "weights": -family * m_t}
+    parts = {"halves": 0.0, "coupon": 0.0, "range": 0.0, "weights": -family * m_t, "lifting": code.subset_bits}
     problem = Problem.of(ticket.target, ticket.construction.domain)
     for index, (layer, weight) in enumerate(zip(ticket.layers, problem.weights, strict=True)):
         own = ticket.assembled(index)
@@ -166,13 +167,16 @@ def decomposed(ticket: slth.Ticket, family: float) -> dict[str, float]:
         window = math.log2(2.0 * layer.tolerance) + law.sum_log_pdf(w / spread, layer.k) / math.log(2.0)
         window -= math.log2(spread)
         entropy = _entropy(weight[weight != 0.0], layer.tolerance)
+        parts["lifting"] -= float(first.sum())
         parts["coupon"] += float((first + window).sum())
         parts["range"] += float((-window - entropy).sum())
         parts["weights"] += entropy * w.size
         if layer.halved:
             live = np.broadcast_to(own.live_negative, weight.shape)[:, : -1 if layer.biased else None]
             moving = weight[:, : -1 if layer.biased else None] != 0.0
-            parts["halves"] += float(log2_binomial(live[moving], layer.k).sum())
+            second = float(log2_binomial(live[moving], layer.k).sum())
+            parts["halves"] += second
+            parts["lifting"] -= second
     return {
         "bits: family": family,
         **{f"bits: {name}": value / m_t for name, value in parts.items()},
