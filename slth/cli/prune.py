@@ -57,8 +57,9 @@ def command(
     """Find a subnetwork of a random network that is within eps of a target on a whole domain of inputs.
 
     Writes a folder with the masks, the source, the certificate and a page. Exit code 1: some weight cannot
-    be reached on this source; the table says which, and nothing is written. Interrupted, it keeps finished
-    layers in OUT.layers, and the same command with the same seed goes on from there.
+    be reached on this source, and the table says which, or the certificate proves less than eps; nothing is
+    written. Interrupted, it keeps finished layers in OUT.layers, and the same command with the same seed goes
+    on from there.
 
     Example: slth prune digits --out ticket --eps 0.05 --seed 1
 

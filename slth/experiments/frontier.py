@@ -180,7 +180,7 @@ class _Work:
             return None
         layers = predicted["layers"]
         owners = tuple(layer["owners"] for layer in layers)
-        numbers = tuple(layer.get("constants", 1) for layer in layers)  # ledgers before lifting have none
+        numbers = tuple(layer["constants"] for layer in layers)
         constants = numbers if max(numbers) > 1 else ()
         steps = tuple(step_of(layer, density) for layer in layers)
 

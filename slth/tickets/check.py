@@ -91,9 +91,9 @@ def check(path: str | Path, target: Network | None = None) -> CheckReport:
     Verified: sha256 sums; every random weight regenerated; the kept products of each weight summed in
     integers and equal to the stored network; exactly k edges per weight and half (k minus dead edges in the
     paper's arrangement), from neurons that may serve it; lifted neurons above zero on all that their layer can
-    read; each entry within its tolerance, compared as
-    rationals where floats are close; both bounds, the contributions, the lower estimate (evaluated exactly
-    at the stored input) and the proved predictions. Time O(parameters of the second sub-layers).
+    read; each entry within its tolerance, compared as rationals where floats are close; both bounds, the
+    contributions, the lower estimate (evaluated exactly at the stored input) and the proved predictions. Time
+    O(parameters of the second sub-layers).
     """
     folder = Path(path)
     contents = read_contents(folder)

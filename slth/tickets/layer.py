@@ -73,7 +73,8 @@ class TicketLayer:
         Subset sizes per weight and half: from k - window (at least 0) to k, exactly k when the window is 0;
         weights that are exactly zero have the empty subset.
     tolerance : float
-        Largest |error| allowed per entry, in scaled units.
+        Largest |error| allowed per entry, in scaled units; or what all entries keep, if that is more, where the
+        certificate decides on the closest subsets.
     packed : uint8 array (d', D, ceil(N / 8))
         Which of the N neurons of the owner, an input j or an output i, serve weight (i, j): bits along the
         neurons, little-endian, padding bits zero.

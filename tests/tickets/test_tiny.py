@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,8 +239,10 @@ def test_closest_subsets_are_counted_on_to_be_close() -> None:
 def test_the_certificate_decides_where_no_weight_need_be_within_tolerance(tmp_path) -> None:
     goal = target(4, (8, 12, 3))
 
-    def ticket(search: str = "closest", copies: int | None = None, budget: str = "certificate") -> slth.Ticket:
-        wanted = {"search": search, "copies": copies, "budget": budget, "arrangement": LIFTED}
+    def ticket(
+        search: str = "closest", copies: int | None = None, budget: str = "certificate", **more: Any
+    ) -> slth.Ticket:
+        wanted = {"search": search, "copies": copies, "budget": budget, "arrangement": LIFTED, **more}
         return slth.prune(goal, domain=box(size=8), eps=0.05, seed=3, **wanted)
 
     foretold = [layer.tolerance for layer in ticket().layers]
@@ -255,6 +258,12 @@ def test_the_certificate_decides_where_no_weight_need_be_within_tolerance(tmp_pa
     # One weight of the second layer is beyond the tolerance foretold: recorded is what all of them keep.
     assert found.layers[0].tolerance == foretold[0]
     assert foretold[1] < found.layers[1].tolerance == found.certificate.largest_errors[1]
+    # So it is when its layers come from a stopped build, where no weight is solved again.
+    ticket(copies=20, resume=tmp_path / "layers")
+    solved: list[str] = []
+    resumed = ticket(copies=20, resume=tmp_path / "layers", progress=lambda name, *_: solved.append(name))
+    assert not solved
+    assert resumed.summary() == found.summary()
 
 
 def test_a_certificate_that_misses_eps_is_tightened_or_refused(monkeypatch) -> None:
